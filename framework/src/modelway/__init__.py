@@ -1,0 +1,68 @@
+"""Modelway takes a machine-learning project from declared configuration to a running, watched, retrained model.
+
+This module is the whole public API for plugins and, through ``compose``, ``plan``, ``run`` and ``runs``, for scripts and
+notebooks. Heavy libraries are imported inside the functions that need them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelway.component import Component, knob, param, plain, reveal, secret
+from modelway.context import Run
+from modelway.errors import ConfigError, DataError, ModelwayError, PluginError, StageError, nearest
+from modelway.expression import Expression
+from modelway.hookspecs import Event, hookimpl
+from modelway.schema import ColumnSchema, RuleSchema, Schema
+from modelway.stages import (
+    CONTRACT,
+    Check,
+    Compute,
+    Feature,
+    Gate,
+    Metric,
+    Monitor,
+    Packager,
+    Preparer,
+    Profiler,
+    RowPreparer,
+    Sink,
+    Source,
+    Splitter,
+    Target,
+    Trainer,
+    Trigger,
+    Writer,
+)
+from modelway.values import (
+    PHASES,
+    Batch,
+    Bundle,
+    Category,
+    Columns,
+    Deployment,
+    Directory,
+    Finding,
+    Findings,
+    Model,
+    Part,
+    Predictions,
+    Profile,
+    Reason,
+    Score,
+    Scores,
+    ScoringModel,
+    Split,
+    Table,
+    Transform,
+    Verdict,
+    from_arrow,
+    from_records,
+    length,
+    missing,
+    take,
+    to_arrow,
+    to_records,
+)
+
+__version__ = "0.1.0"

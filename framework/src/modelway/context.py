@@ -1,0 +1,196 @@
+"""The run, as a component's method sees it: one argument, so that the contract grows by fields of it."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from modelway.errors import DataError, nearest
+from modelway.schema import Schema, Task
+from modelway.values import BATCH, Blobs, Part, Table, to_arrow
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+#: Rows of one part that ``Run.table`` writes.
+PART_ROWS = 524_288
+
+
+def _nothing(*args: Any) -> None:
+    return None
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass
+class Run:
+    """One execution of a plan, as components see it.
+
+    Attributes:
+        id: Short, sortable id of the run.
+        project: Name of the project.
+        task: ``binary``, ``multiclass`` or ``regression``.
+        seed: Declared seed; use ``rng`` for random numbers.
+        schema: Declared schema, patterns expanded once a table is there.
+        scratch: Folder for temporary files; gone when the stage ends.
+        blobs: Where table parts live; ``table`` and ``keep`` write there.
+        workspace: Folder that relative paths of the configuration start from.
+        label: Label of the component that runs, as in the configuration.
+    """
+
+    id: str
+    project: str
+    task: Task
+    seed: int
+    schema: Schema
+    scratch: Path
+    blobs: Blobs
+    workspace: Path = field(default_factory=Path)
+    label: str = ""
+    mapper: Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]] = map
+    on_log: Callable[[str, Any], None] = _nothing
+    on_report: Callable[[int, Mapping[str, float]], bool | None] = _nothing
+    on_progress: Callable[[str, int, int | None], None] = _nothing
+    digests: Callable[[Path], str] = _file_digest
+
+    def digest(self, path: Path) -> str:
+        """Return the SHA-256 of a local file; a file that did not change since last time is not read again."""
+        return self.digests(path)
+
+    def map(self, function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
+        """Apply a function to items on the run's compute; results come in the items' order."""
+        return self.mapper(function, items)
+
+    def log(self, name: str, value: Any) -> None:
+        """Record a value of this stage: a number, a text, or plain JSON."""
+        self.on_log(name, value)
+
+    def report(self, round: int, scores: Mapping[str, float]) -> bool:
+        """Show a training round's scores; answers whether to go on."""
+        return self.on_report(round, scores) is not False
+
+    def progress(self, unit: str, done: int, total: int | None = None) -> None:
+        """Show how far the stage is, in units of its own (parts, files, folds)."""
+        self.on_progress(unit, done, total)
+
+    def rng(self, *names: str | int) -> np.random.Generator:
+        """Return a random generator of this run's seed and of ``names``; equal names, equal numbers."""
+        import numpy as np
+
+        text = "/".join(map(str, (self.seed, *names)))
+        return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
+
+    def path(self, text: str) -> Path:
+        """Resolve a path of the configuration: ``~`` and paths relative to the workspace."""
+        return (self.workspace / Path(text).expanduser()).resolve()
+
+    def keep(self, path: Path) -> Part:
+        """Keep an existing parquet file, as it is, as a table's part.
+
+        Raises:
+            DataError: the file is not parquet, or is cut short.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            rows = pq.read_metadata(path).num_rows
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"The file is not parquet, or is cut short: {error}", where=str(path)) from None
+        digest, size = self.blobs.put_file(path)
+        return Part(digest, rows, size)
+
+    def table(self, batches: Iterable[Any], about: Mapping[str, Any] | None = None) -> Table:
+        """Write rows as a table, streaming: no more than one part is held.
+
+        Args:
+            batches: Arrow tables, pandas frames, or mappings of names to numpy arrays; columns and types are those
+                of the first.
+            about: Facts to keep beside the table, as plain JSON.
+
+        Raises:
+            DataError: no batch, or a batch whose columns differ from the first's.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        parts: list[Part] = []
+        schema: pa.Schema | None = None
+        writer: pq.ParquetWriter | None = None
+        rows = 0
+        with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
+            path = Path(folder) / "part.parquet"
+            for number, batch in enumerate(batches):
+                arrow = _as_arrow(batch)
+                schema = schema or arrow.schema.remove_metadata()
+                arrow = _conform(arrow, schema, number)
+                while arrow.num_rows or (writer is None and not parts):
+                    if writer is None:
+                        writer, rows = pq.ParquetWriter(path, schema, compression="zstd"), 0
+                    piece = arrow.slice(0, PART_ROWS - rows)
+                    writer.write_table(piece, row_group_size=BATCH)
+                    rows, arrow = rows + piece.num_rows, arrow.slice(piece.num_rows)
+                    if rows >= PART_ROWS:
+                        parts.append(self._close(writer, path, rows))
+                        writer = None
+                    if not arrow.num_rows:
+                        break
+            if writer is not None:
+                parts.append(self._close(writer, path, rows))
+        if schema is None:
+            raise DataError("There are no rows to make a table of")
+        columns = tuple((name, str(kind)) for name, kind in zip(schema.names, schema.types, strict=True))
+        return Table(columns, tuple(parts), self.blobs, dict(about or {}))
+
+    def _close(self, writer: Any, path: Path, rows: int) -> Part:
+        writer.close()
+        digest, size = self.blobs.put_file(path)
+        return Part(digest, rows, size)
+
+
+def _as_arrow(batch: Any) -> pa.Table:
+    import pyarrow as pa
+
+    if isinstance(batch, pa.Table):
+        return batch
+    if isinstance(batch, pa.RecordBatch):
+        return pa.Table.from_batches([batch])
+    if isinstance(batch, Mapping):
+        return to_arrow(batch)
+    return pa.Table.from_pandas(batch, preserve_index=False)
+
+
+def _conform(arrow: pa.Table, schema: pa.Schema, number: int) -> pa.Table:
+    import pyarrow as pa
+
+    if arrow.schema.names != schema.names:
+        absent = [name for name in schema.names if name not in arrow.schema.names]
+        if absent or len(arrow.schema.names) != len(schema.names):
+            odd = (absent or [name for name in arrow.schema.names if name not in schema.names])[0]
+            raise DataError(
+                f"Batch {number + 1} has other columns than the first: '{odd}' is in one only",
+                mend=nearest(odd, arrow.schema.names if absent else schema.names),
+            )
+        arrow = arrow.select(schema.names)
+    if arrow.schema.types == schema.types:
+        return arrow
+    for name, kind in zip(schema.names, schema.types, strict=True):
+        try:
+            arrow.column(name).cast(kind)
+        except pa.ArrowException as error:
+            raise DataError(
+                f"Column '{name}' of batch {number + 1} is {arrow.schema.field(name).type},"
+                f" and was {kind} in the first: {error}"
+            ) from None
+    return arrow.cast(schema)

@@ -1,0 +1,164 @@
+"""Declared arithmetic: expressions over columns that can be read, checked and run without running code.
+
+Used for rules across columns, derived columns and features. An expression knows the columns it needs, works on
+numpy arrays of any length, and admits only arithmetic, comparison, and the functions listed in ``FUNCTIONS``.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from modelway.errors import ConfigError, DataError, nearest
+
+_BINARY = {
+    ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.FloorDiv: "floor_divide",
+    ast.Mod: "remainder", ast.Pow: "power", ast.BitAnd: "logical_and", ast.BitOr: "logical_or",
+}  # fmt: skip
+_COMPARE = {
+    ast.Eq: "equal", ast.NotEq: "not_equal", ast.Lt: "less", ast.LtE: "less_equal",
+    ast.Gt: "greater", ast.GtE: "greater_equal",
+}  # fmt: skip
+_UNARY = {ast.USub: "negative", ast.Not: "logical_not", ast.Invert: "logical_not"}
+#: Functions an expression may call, by the numpy function that computes each.
+FUNCTIONS = {
+    "abs": "abs", "minimum": "minimum", "maximum": "maximum", "log": "log", "log1p": "log1p", "exp": "exp",
+    "sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "round": "round", "sin": "sin", "cos": "cos",
+    "where": "where", "isnull": "isnan",
+}  # fmt: skip
+
+
+class Expression:
+    """A parsed expression.
+
+    Column names that are not Python names are written in backticks: ``\\`mean radius\\` / 2``.
+
+    Raises:
+        ConfigError: the text does not parse, or uses something other than declared arithmetic.
+    """
+
+    def __init__(self, text: str, *, where: str = "") -> None:
+        self.text, self.where = text, where
+        self._columns: list[str] = []
+        source, self._quoted = _unquote(text)
+        try:
+            tree = ast.parse(source.strip(), mode="eval").body
+        except SyntaxError as error:
+            raise ConfigError(f"The expression '{text}' does not parse: {error.msg}", where=where) from None
+        self._run = self._compile(tree)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that the expression reads, in order of first use."""
+        return tuple(dict.fromkeys(self._columns))
+
+    def __call__(self, columns: Mapping[str, Any]) -> Any:
+        """Evaluate over columns: a mapping of names to numpy arrays of one length.
+
+        Raises:
+            DataError: a column is absent, or a category column is used as a number.
+        """
+        import numpy as np
+
+        for name in self.columns:
+            if name not in columns:
+                raise DataError(
+                    f"The expression '{self.text}' needs column '{name}', which the table does not have",
+                    where=self.where,
+                    mend=nearest(name, columns),
+                )
+        with np.errstate(all="ignore"):
+            try:
+                return self._run(columns)
+            except (TypeError, ValueError) as error:
+                raise DataError(f"The expression '{self.text}' cannot be computed: {error}", where=self.where) from None
+
+    def _compile(self, node: ast.expr) -> Callable[[Mapping[str, Any]], Any]:
+        if isinstance(node, ast.Constant) and isinstance(node.value, (int, float, str, bool)):
+            constant = node.value
+            return lambda columns: constant
+        if isinstance(node, ast.Name):
+            name = self._quoted.get(node.id, node.id)
+            self._columns.append(name)
+            return lambda columns: _operand(columns[name])
+        if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
+            return self._call(_BINARY[type(node.op)], node.left, node.right)
+        if isinstance(node, ast.UnaryOp) and type(node.op) in _UNARY:
+            return self._call(_UNARY[type(node.op)], node.operand)
+        if isinstance(node, ast.BoolOp):
+            word = "logical_and" if isinstance(node.op, ast.And) else "logical_or"
+            parts = [self._compile(value) for value in node.values]
+
+            def fold(columns: Mapping[str, Any]) -> Any:
+                result = parts[0](columns)
+                for part in parts[1:]:
+                    result = _numpy(word)(result, part(columns))
+                return result
+
+            return fold
+        if isinstance(node, ast.Compare):
+            return self._compare(node)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+            if node.func.id not in FUNCTIONS:
+                raise ConfigError(
+                    f"The expression '{self.text}' calls '{node.func.id}', which is not a function here",
+                    where=self.where,
+                    mend=nearest(node.func.id, FUNCTIONS),
+                )
+            return self._call(FUNCTIONS[node.func.id], *node.args)
+        raise ConfigError(
+            f"The expression '{self.text}' uses {type(node).__name__.lower()}, which is not arithmetic",
+            where=self.where,
+        )
+
+    def _call(self, function: str, *operands: ast.expr) -> Callable[[Mapping[str, Any]], Any]:
+        parts = [self._compile(operand) for operand in operands]
+        return lambda columns: _numpy(function)(*(part(columns) for part in parts))
+
+    def _compare(self, node: ast.Compare) -> Callable[[Mapping[str, Any]], Any]:
+        left = self._compile(node.left)
+        steps: list[tuple[str, Callable[[Mapping[str, Any]], Any]]] = []
+        for op, right in zip(node.ops, node.comparators, strict=True):
+            if isinstance(op, (ast.In, ast.NotIn)) and isinstance(right, (ast.Tuple, ast.List)):
+                values = [item.value for item in right.elts if isinstance(item, ast.Constant)]
+                word = "in" if isinstance(op, ast.In) else "not in"
+                steps.append((word, lambda columns, values=values: values))  # type: ignore[misc]
+            elif type(op) in _COMPARE:
+                steps.append((_COMPARE[type(op)], self._compile(right)))
+            else:
+                raise ConfigError(f"The expression '{self.text}' compares in a way that is not known", where=self.where)
+
+        def compare(columns: Mapping[str, Any]) -> Any:
+            a, result = left(columns), None
+            for word, step in steps:
+                b = step(columns)
+                if word in ("in", "not in"):
+                    held = _numpy("isin")(a, b, invert=word == "not in")
+                else:
+                    held = _numpy(word)(a, b)
+                result = held if result is None else _numpy("logical_and")(result, held)
+                a = b
+            return result
+
+        return compare
+
+
+@cache
+def _numpy(name: str) -> Callable[..., Any]:
+    import numpy as np
+
+    return getattr(np, name)  # type: ignore[no-any-return]
+
+
+def _operand(column: Any) -> Any:
+    return column.objects() if hasattr(column, "objects") else column
+
+
+def _unquote(text: str) -> tuple[str, dict[str, str]]:
+    pieces, quoted = text.split("`"), {}
+    for i in range(1, len(pieces), 2):
+        alias = f"column_{i}_"
+        quoted[alias], pieces[i] = pieces[i], alias
+    return "".join(pieces), quoted

@@ -1,0 +1,59 @@
+"""What flows between stages: immutable values, each able to save and load itself without executing anything."""
+
+from modelway.values.artifact import Blobs, Directory, Files, Folder, Value, dumps
+from modelway.values.bundle import Bundle, Deployment, Profile
+from modelway.values.columns import (
+    Category,
+    Columns,
+    from_arrow,
+    from_records,
+    length,
+    missing,
+    take,
+    to_arrow,
+    to_records,
+)
+from modelway.values.model import Model, RowStep, ScoringModel, Transform, described
+from modelway.values.scores import Finding, Findings, Predictions, Reason, Score, Scores, Verdict
+from modelway.values.split import PHASES, Batch, Split, encode_target
+from modelway.values.table import BATCH, Part, Table
+
+__all__ = [
+    "BATCH",
+    "PHASES",
+    "Batch",
+    "Blobs",
+    "Bundle",
+    "Category",
+    "Columns",
+    "Deployment",
+    "Directory",
+    "Files",
+    "Finding",
+    "Findings",
+    "Folder",
+    "Model",
+    "Part",
+    "Predictions",
+    "Profile",
+    "Reason",
+    "RowStep",
+    "Score",
+    "Scores",
+    "ScoringModel",
+    "Split",
+    "Table",
+    "Transform",
+    "Value",
+    "Verdict",
+    "dumps",
+    "described",
+    "encode_target",
+    "from_arrow",
+    "from_records",
+    "length",
+    "missing",
+    "take",
+    "to_arrow",
+    "to_records",
+]
