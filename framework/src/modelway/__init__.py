@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelway.component import Component, knob, param, plain, reveal, secret
+from modelway.component import Component, build, knob, param, plain, reveal, secret
 from modelway.context import Run
+from modelway.decorators import check, feature, gate, metric, preparer, splitter
 from modelway.errors import ConfigError, DataError, ModelwayError, PluginError, StageError, nearest
 from modelway.expression import Expression
 from modelway.hookspecs import Event, hookimpl
@@ -44,6 +45,7 @@ from modelway.values import (
     Directory,
     Finding,
     Findings,
+    Folder,
     Model,
     Part,
     Predictions,

@@ -8,6 +8,7 @@ ledger or log. ``build`` turns a plain mapping into the dataclass, checking keys
 from __future__ import annotations
 
 import dataclasses
+import operator
 import os
 import types
 import typing
@@ -155,7 +156,7 @@ def build(cls: type[T], config: Mapping[str, Any], path: str = "", where: Locate
                 where=where(f"{prefix}{key}"),
                 mend=nearest(str(key), fields),
             )
-    values = {}
+    values, kinds = {}, hints(cls)  # type: ignore[arg-type]
     for name, spec in fields.items():
         key = f"{prefix}{name}"
         if name not in config or config[name] == "???":
@@ -167,21 +168,24 @@ def build(cls: type[T], config: Mapping[str, Any], path: str = "", where: Locate
                     mend=f"Set {key} in the project's configuration or on the command line",
                 )
             continue
-        values[name] = _coerce(config[name], hints(cls)[name], key, where)
+        values[name] = _coerce(config[name], kinds[name], key, where)
         _bounds(values[name], spec.metadata, key, where)
     return cls(**values)
 
 
 def _bounds(value: Any, limits: Mapping[str, Any], key: str, where: Locate) -> None:
+    if isinstance(value, (tuple, list)):
+        for i, item in enumerate(value):
+            _bounds(item, limits, f"{key}[{i}]", where)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return
     for word, text, holds in (
-        ("at_least", "at least", lambda bound: value >= bound),
-        ("at_most", "at most", lambda bound: value <= bound),
-        ("above", "above", lambda bound: value > bound),
-        ("below", "below", lambda bound: value < bound),
+        ("at_least", "at least", operator.ge),
+        ("at_most", "at most", operator.le),
+        ("above", "above", operator.gt),
+        ("below", "below", operator.lt),
     ):
-        if word in limits and not holds(limits[word]):
+        if word in limits and not holds(value, limits[word]):
             raise ConfigError(f"'{key}' is {value}, and must be {text} {limits[word]}", where=where(key))
 
 
@@ -193,6 +197,9 @@ def _coerce(value: Any, kind: Any, key: str, where: Locate) -> Any:
     if kind is Any:
         return value
     if origin in (Union, types.UnionType):
+        options = [option for option in args if option is not type(None)]
+        if len(options) == 1 and value is not None and not _is_plain(options[0]):
+            return _coerce(value, options[0], key, where)  # its own words say which key or item is wrong
         for option in args:
             try:
                 return _coerce(value, option, key, where)
@@ -210,6 +217,10 @@ def _coerce(value: Any, kind: Any, key: str, where: Locate) -> Any:
     if origin in (tuple, list):
         if not isinstance(value, (list, tuple)):
             raise _wrong(value, kind, key, where)
+        if origin is tuple and args[-1] is not ...:
+            if len(value) != len(args):
+                raise ConfigError(f"'{key}' has {len(value)} items, and must have {len(args)}", where=where(key))
+            return tuple(_coerce(v, t, f"{key}[{i}]", where) for i, (v, t) in enumerate(zip(value, args, strict=True)))
         return origin(_coerce(item, args[0], f"{key}[{i}]", where) for i, item in enumerate(value))
     if origin is dict or origin is Mapping or kind is dict:
         if not isinstance(value, Mapping):
@@ -225,6 +236,10 @@ def _coerce(value: Any, kind: Any, key: str, where: Locate) -> Any:
     if kind in (int, float, str, bool, type(None)) and type(value) is kind:
         return value
     raise _wrong(value, kind, key, where)
+
+
+def _is_plain(kind: Any) -> bool:
+    return kind in _NAMES
 
 
 def _wrong(value: Any, kind: Any, key: str, where: Locate) -> ConfigError:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from modelway.errors import DataError, nearest
+from modelway.errors import DataError, explained, nearest
 from modelway.schema import Schema, Task
 from modelway.values import BATCH, Blobs, Part, Table, to_arrow
 
@@ -122,7 +122,6 @@ class Run:
         Raises:
             DataError: no batch, or a batch whose columns differ from the first's.
         """
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
         parts: list[Part] = []
@@ -136,10 +135,11 @@ class Run:
                 schema = schema or arrow.schema.remove_metadata()
                 arrow = _conform(arrow, schema, number)
                 while arrow.num_rows or (writer is None and not parts):
-                    if writer is None:
-                        writer, rows = pq.ParquetWriter(path, schema, compression="zstd"), 0
-                    piece = arrow.slice(0, PART_ROWS - rows)
-                    writer.write_table(piece, row_group_size=BATCH)
+                    piece = arrow.slice(0, PART_ROWS - rows if writer else PART_ROWS)
+                    with explained("A table cannot be written", str(self.scratch)):
+                        if writer is None:
+                            writer, rows = pq.ParquetWriter(path, schema, compression="zstd"), 0
+                        writer.write_table(piece, row_group_size=BATCH)
                     rows, arrow = rows + piece.num_rows, arrow.slice(piece.num_rows)
                     if rows >= PART_ROWS:
                         parts.append(self._close(writer, path, rows))
@@ -154,7 +154,8 @@ class Run:
         return Table(columns, tuple(parts), self.blobs, dict(about or {}))
 
     def _close(self, writer: Any, path: Path, rows: int) -> Part:
-        writer.close()
+        with explained("A table cannot be written", str(self.scratch)):
+            writer.close()
         digest, size = self.blobs.put_file(path)
         return Part(digest, rows, size)
 
@@ -185,12 +186,21 @@ def _conform(arrow: pa.Table, schema: pa.Schema, number: int) -> pa.Table:
         arrow = arrow.select(schema.names)
     if arrow.schema.types == schema.types:
         return arrow
-    for name, kind in zip(schema.names, schema.types, strict=True):
+    for place, (name, kind) in enumerate(zip(schema.names, schema.types, strict=True)):
+        column = arrow.column(name)
         try:
-            arrow.column(name).cast(kind)
+            if pa.types.is_floating(column.type) and not pa.types.is_floating(kind):
+                column = _without_nan(column)  # whole numbers and booleans with missing ones among them
+            arrow = arrow.set_column(place, name, column.cast(kind))
         except pa.ArrowException as error:
             raise DataError(
-                f"Column '{name}' of batch {number + 1} is {arrow.schema.field(name).type},"
-                f" and was {kind} in the first: {error}"
+                f"Column '{name}' of batch {number + 1} is {column.type}, and was {kind} in the first: {error}"
             ) from None
     return arrow.cast(schema)
+
+
+def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)

@@ -6,7 +6,9 @@ the command that it ends. The codes are part of the interface; README lists them
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import errno
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -106,3 +108,20 @@ def nearest(word: str, known: Iterable[str]) -> str:
         return ""
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     return f"Known here: {shown}"
+
+
+@contextmanager
+def explained(what: str, where: str) -> Iterator[None]:
+    """Turn an operating-system error into a StoreError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        mends = {
+            errno.ENOSPC: "Free some space, or point 'store' elsewhere; what was committed is whole",
+            errno.EROFS: "The store is read-only: make it writable, or point 'store' elsewhere",
+            errno.EACCES: "The store is not writable by this user: change its rights, or point 'store' elsewhere",
+            errno.EDQUOT: "Free some space, or point 'store' elsewhere; what was committed is whole",
+            errno.EPERM: "The store is not writable by this user: change its rights, or point 'store' elsewhere",
+        }
+        text = error.strerror or str(error)
+        raise StoreError(f"{what}: {text}", where=where, mend=mends.get(error.errno or 0, "")) from error

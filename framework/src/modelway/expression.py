@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, reduce
 from typing import Any
 
 from modelway.errors import ConfigError, DataError, nearest
@@ -28,6 +28,8 @@ FUNCTIONS = {
     "sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "round": "round", "sin": "sin", "cos": "cos",
     "where": "where", "isnull": "isnan",
 }  # fmt: skip
+# numpy takes one operand more as the array to write into: a wrong count would overwrite a column
+_OPERANDS = {"minimum": (2, 99), "maximum": (2, 99), "where": (3, 3), "round": (1, 2)}
 
 
 class Expression:
@@ -45,9 +47,14 @@ class Expression:
         source, self._quoted = _unquote(text)
         try:
             tree = ast.parse(source.strip(), mode="eval").body
+            self._run = self._compile(tree)
         except SyntaxError as error:
             raise ConfigError(f"The expression '{text}' does not parse: {error.msg}", where=where) from None
-        self._run = self._compile(tree)
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise ConfigError(f"The expression '{text[:60]}...' does not parse: {error}", where=where) from None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_again, (self.text, self.where))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -72,7 +79,7 @@ class Expression:
         with np.errstate(all="ignore"):
             try:
                 return self._run(columns)
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, OverflowError) as error:
                 raise DataError(f"The expression '{self.text}' cannot be computed: {error}", where=self.where) from None
 
     def _compile(self, node: ast.expr) -> Callable[[Mapping[str, Any]], Any]:
@@ -107,14 +114,34 @@ class Expression:
                     where=self.where,
                     mend=nearest(node.func.id, FUNCTIONS),
                 )
+            fewest, most = _OPERANDS.get(node.func.id, (1, 1))
+            if not fewest <= len(node.args) <= most:
+                raise ConfigError(
+                    f"The expression '{self.text}' gives '{node.func.id}' {len(node.args)} operands,"
+                    f" and it takes {fewest if fewest == most else f'{fewest} or more'}",
+                    where=self.where,
+                )
             return self._call(FUNCTIONS[node.func.id], *node.args)
         raise ConfigError(
             f"The expression '{self.text}' uses {type(node).__name__.lower()}, which is not arithmetic",
             where=self.where,
         )
 
+    def _literal(self, node: ast.expr) -> Any:
+        try:
+            value = ast.literal_eval(node)
+        except ValueError:
+            value = None
+        if isinstance(value, (int, float, str, bool)):
+            return value
+        raise ConfigError(f"The expression '{self.text}' lists something other than plain values", where=self.where)
+
     def _call(self, function: str, *operands: ast.expr) -> Callable[[Mapping[str, Any]], Any]:
         parts = [self._compile(operand) for operand in operands]
+        if function in ("minimum", "maximum"):
+            return lambda columns: reduce(_numpy(function), (part(columns) for part in parts))
+        if function == "isnan":
+            return lambda columns: _null(parts[0](columns))
         return lambda columns: _numpy(function)(*(part(columns) for part in parts))
 
     def _compare(self, node: ast.Compare) -> Callable[[Mapping[str, Any]], Any]:
@@ -122,7 +149,7 @@ class Expression:
         steps: list[tuple[str, Callable[[Mapping[str, Any]], Any]]] = []
         for op, right in zip(node.ops, node.comparators, strict=True):
             if isinstance(op, (ast.In, ast.NotIn)) and isinstance(right, (ast.Tuple, ast.List)):
-                values = [item.value for item in right.elts if isinstance(item, ast.Constant)]
+                values = [self._literal(item) for item in right.elts]
                 word = "in" if isinstance(op, ast.In) else "not in"
                 steps.append((word, lambda columns, values=values: values))  # type: ignore[misc]
             elif type(op) in _COMPARE:
@@ -143,6 +170,17 @@ class Expression:
             return result
 
         return compare
+
+
+def _again(text: str, where: str) -> Expression:
+    return Expression(text, where=where)
+
+
+def _null(values: Any) -> Any:
+    import numpy as np
+
+    array: Any = np.asarray(values)
+    return array == np.array(None) if array.dtype == object else array != array
 
 
 @cache

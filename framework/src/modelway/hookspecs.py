@@ -160,5 +160,6 @@ def alert_raised(event: Event) -> None:
 
 #: The observers, as opposed to the hooks that register components.
 OBSERVERS = (
-    "run_started", "step_started", "step_finished", "step_failed", "run_finished", "promoted", "deployed", "alert_raised",
+    "run_started", "step_started", "step_finished", "step_failed", "run_finished",
+    "promoted", "deployed", "alert_raised",
 )  # fmt: skip

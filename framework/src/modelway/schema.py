@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from modelway.component import Locate, build, param, plain
 from modelway.errors import ConfigError, nearest
+from modelway.expression import Expression
 
 ColumnType = Literal["integer", "number", "category", "string", "boolean", "timestamp", "date"]
 Role = Literal["feature", "target", "id", "time", "group", "entity", "amount", "weight", "fold", "ignore"]
@@ -153,9 +154,11 @@ class Schema:
         return tuple(values)
 
     def features(self) -> Schema:
-        """Return the part of the schema that a request is held to: the feature columns alone."""
+        """Return the part of the schema that a request is held to: feature columns, and the rules of those alone."""
+        columns = {k: v for k, v in self.columns.items() if v.role == "feature"}
+        rules = {k: v for k, v in self.rules.items() if set(Expression(v.expression).columns) <= set(columns)}
         return replace(
-            self, columns={k: v for k, v in self.columns.items() if v.role == "feature"}, unique=(), ordered_by=None
+            self, columns=columns, rules=rules, unique=(), ordered_by=None, rows_at_least=0, rows_at_most=None
         )
 
 

@@ -86,10 +86,17 @@ class RowPreparer(Preparer, ABC):
         """Return the changed columns, of as many rows; needs numpy only, since it runs in services too."""
 
     def prepare(self, tables: Mapping[str, Table], run: Run) -> Table:
-        """Apply to every batch of the table."""
+        """Apply to every batch of the table; columns that the step passes on keep their arrow type."""
         from modelway.values import from_arrow, to_arrow
 
-        return tables["table"].map(lambda batch: to_arrow(self.apply(from_arrow(batch))), run)
+        def change(batch: Any) -> Any:
+            columns = from_arrow(batch)
+            made = self.apply(columns)
+            changed = to_arrow({name: column for name, column in made.items() if column is not columns.get(name)})
+            origin = {name: changed if name in changed.column_names else batch for name in made}
+            return type(batch).from_pydict({name: table.column(name) for name, table in origin.items()})
+
+        return tables["table"].map(change, run)
 
 
 class Check(Component, ABC):
@@ -125,6 +132,10 @@ class Splitter(Component, ABC):
 
     stage: ClassVar[str] = "split"
     seeded: ClassVar[bool] = True
+
+    def folds(self) -> tuple[str, ...]:
+        """Return the names of the folds, known from the configuration alone; the last one's model is kept."""
+        return ("holdout",)
 
     @abstractmethod
     def split(self, table: Table, run: Run) -> Split:

@@ -8,6 +8,7 @@ instead of one per row. Needs numpy only; pyarrow is used where a caller hands o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from modelway.errors import DataError
@@ -94,11 +95,11 @@ def missing(column: Column) -> Array:
     import numpy as np
 
     if isinstance(column, Category):
-        return column.codes < 0  # type: ignore[no-any-return]
+        return column.codes < 0
     if column.dtype.kind == "f":
-        return np.isnan(column)  # type: ignore[no-any-return]
+        return np.isnan(column)
     if column.dtype.kind == "M":
-        return np.isnat(column)  # type: ignore[no-any-return]
+        return np.isnat(column)
     return np.zeros(len(column), dtype=bool)
 
 
@@ -117,6 +118,10 @@ def _from_arrow(column: pa.ChunkedArray) -> Column:
     import pyarrow as pa
 
     kind = column.type
+    if pa.types.is_null(kind):
+        return np.full(len(column), np.nan)
+    if pa.types.is_string_view(kind):
+        column, kind = column.cast(pa.large_string()), pa.large_string()
     if pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
         if not pa.types.is_dictionary(kind):
             column = column.dictionary_encode()
@@ -133,9 +138,8 @@ def _from_arrow(column: pa.ChunkedArray) -> Column:
         column = column.cast(pa.float64())
     if pa.types.is_timestamp(kind) and kind.tz is not None:
         column = column.cast(pa.timestamp(kind.unit))
-    if column.num_chunks == 1:
-        return column.chunk(0).to_numpy(zero_copy_only=False)
-    return column.to_numpy()
+    plain: Array = column.chunk(0).to_numpy(zero_copy_only=False) if column.num_chunks == 1 else column.to_numpy()
+    return plain
 
 
 def to_arrow(columns: Mapping[str, Column]) -> pa.Table:
@@ -171,16 +175,31 @@ def from_records(records: Sequence[Mapping[str, Any]], kinds: Mapping[str, str])
     columns: Columns = {}
     for name, kind in kinds.items():
         items = [record.get(name) for record in records]
+        for row, item in enumerate(items):
+            if isinstance(item, (list, tuple, dict)):
+                raise DataError(f"{item!r} is not one value", where=f"row {row}, column {name}")
         if kind in ("category", "string"):
             columns[name] = Category.of(items)
             continue
         blank = "NaT" if _NUMPY[kind].startswith("M8") else np.nan
+        if blank == "NaT":
+            items = [_universal(item) if isinstance(item, str) else item for item in items]
         try:
             columns[name] = np.asarray([blank if item is None else item for item in items], dtype=_NUMPY[kind])
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             row = next(i for i, item in enumerate(items) if not _holds(item, _NUMPY[kind]))
             raise DataError(f"{items[row]!r} is not of type {kind}", where=f"row {row}, column {name}") from None
     return columns
+
+
+def _universal(text: str) -> str:
+    """Return an ISO time that has an offset as the same instant in UTC, without one; numpy knows no offsets."""
+    if text[-1:] not in "Zz" and not (len(text) > 10 and ("+" in text[10:] or "-" in text[10:])):
+        return text
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None).isoformat()
+    except ValueError:
+        return text
 
 
 def _holds(item: Any, dtype: str) -> bool:
@@ -188,7 +207,7 @@ def _holds(item: Any, dtype: str) -> bool:
 
     try:
         np.asarray(["NaT" if dtype.startswith("M8") else np.nan] if item is None else [item], dtype=dtype)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     return True
 

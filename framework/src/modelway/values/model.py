@@ -50,7 +50,7 @@ class Transform(Value, kind="Transform"):
                 raise DataError(
                     f"Feature '{self.label}' needs column '{name}', which is not there", mend=nearest(name, columns)
                 )
-        made = self.feature.apply(self.state, {name: columns[name] for name in self.inputs})
+        made: Columns = self.feature.apply(self.state, {name: columns[name] for name in self.inputs})
         gone = () if self.feature.keeps_inputs else self.inputs
         return {name: column for name, column in columns.items() if name not in gone} | made
 
@@ -75,8 +75,8 @@ class Transform(Value, kind="Transform"):
 
 
 def described(component: Any) -> dict[str, Any]:
-    """Return what is needed to build a component again: its name and its configuration."""
-    return {"use": component.name, "config": component.config()}
+    """Return what is needed to build a component again: its name and what shapes its result; knobs do not travel."""
+    return {"use": component.name, "config": component.params()}
 
 
 class Model(Value, kind="Model"):
@@ -160,7 +160,10 @@ class ScoringModel(Value, kind="ScoringModel"):
     def with_golden(self, rows: list[dict[str, Any]]) -> ScoringModel:
         """Return the model with golden rows: their features and scores as computed here and now."""
         columns = self.features(from_records(rows, self.kinds))
-        features = {name: getattr(column, "codes", column).tolist() for name, column in columns.items()}
+        arrays: dict[str, Any] = {name: getattr(column, "codes", column) for name, column in columns.items()}
+        features = {
+            name: (array.astype(str) if array.dtype.kind == "M" else array).tolist() for name, array in arrays.items()
+        }
         scores = self.model.predict(columns)["score"].tolist()
         return replace(self, golden={"rows": rows, "features": features, "scores": scores})
 
@@ -187,7 +190,9 @@ class ScoringModel(Value, kind="ScoringModel"):
         return cls(
             model=trainer.model.load(folder.sub("model")),
             trainer=trainer,
-            preparers=tuple((p["label"], folder.component("prepare", p["use"], p["config"])) for p in body["preparers"]),
+            preparers=tuple(
+                (step["label"], folder.component("prepare", step["use"], step["config"])) for step in body["preparers"]
+            ),
             transforms=tuple(Transform.of(item, folder) for item in body["transforms"]),
             schema=Schema.of(body["schema"]),
             task=body["task"],

@@ -48,7 +48,8 @@ class Predictions(Value, kind="Predictions"):
 
         if self.task != "multiclass":
             return self.columns["score"]  # type: ignore[return-value]
-        return np.column_stack([self.columns[f"score_{i}"] for i in range(len(self.classes))])  # type: ignore[arg-type]
+        columns: list[Any] = [self.columns[f"score_{i}"] for i in range(len(self.classes))]
+        return np.column_stack(columns)
 
     @property
     def weight(self) -> Array | None:

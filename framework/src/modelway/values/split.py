@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from modelway.errors import DataError
 from modelway.schema import Schema, Task
 from modelway.values.artifact import Folder, Value
-from modelway.values.columns import Category, Columns, from_arrow, take, to_arrow
+from modelway.values.columns import Category, Columns, from_arrow, to_arrow
 from modelway.values.table import Table
 
 if TYPE_CHECKING:
@@ -66,9 +67,13 @@ class Split(Value, kind="Split"):
         Raises:
             DataError: labels of another length, or a fold without training rows.
         """
+        if not labels:
+            raise DataError("The split has no fold")
         for fold, codes in labels.items():
             if len(codes) != table.rows:
                 raise DataError(f"Fold '{fold}' labels {len(codes)} rows of a table of {table.rows}")
+            if not all(code in PHASES.values() for code in set(codes.tolist())):
+                raise DataError(f"Fold '{fold}' has codes other than those of PHASES: {', '.join(PHASES)}")
             if not (codes == PHASES["train"]).any():
                 raise DataError(f"Fold '{fold}' has no training rows", mend="Give the split a larger training share")
         kept = run.table([to_arrow({fold: codes.astype("int8") for fold, codes in labels.items()})])
@@ -89,7 +94,7 @@ class Split(Value, kind="Split"):
 
     def codes(self, fold: str = "") -> Array:
         """Return the ``PHASES`` code of every row in a fold, shape (rows,)."""
-        return self.labels.read([fold or self.fold])[fold or self.fold]  # type: ignore[return-value]
+        return _codes(self.labels, fold or self.fold)
 
     def count(self, phase: str) -> int:
         """Return the number of rows of a phase in this fold."""
@@ -100,14 +105,15 @@ class Split(Value, kind="Split"):
 
         Args:
             phase: ``train``, ``valid`` or ``test``.
-            columns: Columns to read; by default the target, weight and feature columns.
+            columns: Columns to read beside the target and weight; by default the feature columns.
 
         Raises:
             DataError: a target value that is missing or not among the declared classes.
         """
         import numpy as np
 
-        wanted = list(columns) if columns is not None else self._needed()
+        wanted = self._needed() if columns is None else [*columns, *self.schema.with_role("target")]
+        wanted += self.schema.with_role("weight")
         codes, start = self.codes(), 0
         for table in self.table.scan(wanted):
             stop = start + table.num_rows
@@ -146,6 +152,11 @@ class Split(Value, kind="Split"):
         return cls(table, labels, folds, Schema.of(body["schema"]), body["task"], folds[-1])
 
 
+@lru_cache(maxsize=8)
+def _codes(labels: Table, fold: str) -> Array:
+    return labels.read([fold])[fold]  # type: ignore[return-value]
+
+
 def _mask(chosen: Array) -> Any:
     import pyarrow as pa
 
@@ -170,7 +181,7 @@ def encode_target(column: Column, classes: Sequence[Any], name: str) -> Array:
         column = Category(inverse.astype(np.int32), distinct.tolist())
     codes = column.recode(classes).codes
     if (codes < 0).any():
-        strange = next((v for v in column.values if v not in classes), None)
+        strange = next((value for value in column.counts() if value not in classes), None)
         raise DataError(
             f"The target '{name}' holds {'a missing value' if strange is None else repr(strange)},"
             f" and its declared values are {', '.join(map(str, classes))}",

@@ -81,6 +81,9 @@ class Table(Value, kind="Table"):
         for part in self.parts:
             try:
                 with pq.ParquetFile(self.blobs.open(part.digest)) as file:
+                    for name in wanted:
+                        if name not in file.schema_arrow.names:
+                            raise DataError(f"A part of the table has no column '{name}'", where=part.digest[:12])
                     for found in file.iter_batches(batch_size=batch, columns=wanted):
                         yield pa.Table.from_batches([found]).select(wanted)
             except pa.ArrowException as error:
@@ -96,12 +99,23 @@ class Table(Value, kind="Table"):
         return from_arrow(self.arrow(columns))
 
     def arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return the rows as one arrow table."""
+        """Return the rows as one arrow table.
+
+        Raises:
+            DataError: as ``scan``, or parts whose types cannot be joined.
+        """
         import pyarrow as pa
+        import pyarrow.parquet as pq
 
         found = list(self.scan(columns))
         if found:
-            return pa.concat_tables(found, promote_options="permissive")
+            try:
+                return pa.concat_tables(found, promote_options="permissive")
+            except pa.ArrowException as error:
+                raise DataError(f"The parts of the table do not fit together: {error}") from None
+        if self.parts:  # of no rows
+            schema = pq.read_schema(self.blobs.open(self.parts[0].digest)).remove_metadata()
+            return schema.empty_table().select(list(self.names if columns is None else columns))
         wanted = set(self.names if columns is None else columns)
         kinds = {name: arrow_type(kind) for name, kind in self.columns if name in wanted}
         return pa.table({name: pa.array([], kind) for name, kind in kinds.items()})
@@ -114,7 +128,8 @@ class Table(Value, kind="Table"):
         """Return the table of changed batches; parts are kept, and written through ``run``."""
 
         def change_part(part: Table) -> Table:
-            return run.table(change(batch) for batch in part.scan(columns))  # type: ignore[no-any-return]
+            batches = part.scan(columns) if part.rows else [part.arrow(columns)]
+            return run.table(change(batch) for batch in batches)  # type: ignore[no-any-return]
 
         made = list(run.map(change_part, [self.only([part]) for part in self.parts]))
         return Table(made[0].columns, tuple(part for table in made for part in table.parts), self.blobs)

@@ -1,8 +1,9 @@
-"""For plugin authors' tests: a run that needs no project, and one conformance suite per stage."""
+"""A run and a table for a test, without a project."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,14 @@ def make_run(
 
 
 def make_table(run: Run, columns: Mapping[str, Any], parts: int = 1) -> Table:
-    """Return a table of the given columns (lists or arrays), cut into ``parts`` parts."""
+    """Return a table of the given columns (lists, arrays or ``Category``), cut into ``parts`` parts."""
     import numpy as np
     import pyarrow as pa
 
-    arrow = pa.table({k: v if isinstance(v, pa.Array) else pa.array(v) for k, v in columns.items()}) \
-        if not any(hasattr(v, "codes") for v in columns.values()) else to_arrow(columns)  # fmt: skip
+    if any(hasattr(column, "codes") for column in columns.values()):
+        arrow = to_arrow(columns)
+    else:
+        arrow = pa.table({k: v if isinstance(v, pa.Array) else pa.array(v) for k, v in columns.items()})
     edges = np.linspace(0, arrow.num_rows, parts + 1).astype(int)
-    tables = [run.table([arrow.slice(a, b - a)]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    tables = [run.table([arrow.slice(a, b - a)]) for a, b in pairwise(edges)]
     return Table(tables[0].columns, tuple(part for table in tables for part in table.parts), run.blobs)

@@ -12,24 +12,27 @@ at any instant leaves nothing but unreferenced blobs, which ``gc`` removes. The 
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from modelway.errors import StoreError
+from modelway.errors import StoreError, explained
+from modelway.store.backends import Local, Remote
 from modelway.values.artifact import Files, dumps
 
 #: Layout of manifests; a manifest of another number is a miss.
 SCHEMA = 1
 _CHUNK = 1 << 20
+_DIGEST = re.compile("[0-9a-f]{64}")
+_ASIDE = re.compile("[0-9]+-[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -71,112 +74,6 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-@contextmanager
-def explained(what: str, where: str) -> Iterator[None]:
-    """Turn an operating-system error into a StoreError that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        mends = {
-            errno.ENOSPC: "Free some space, or point 'store' elsewhere; what was committed is whole",
-            errno.EROFS: "The store is read-only: make it writable, or point 'store' elsewhere",
-            errno.EACCES: "The store is not writable by this user: change its rights, or point 'store' elsewhere",
-            errno.ENOENT: "",
-        }
-        text = error.strerror or str(error)
-        raise StoreError(f"{what}: {text}", where=where, mend=mends.get(error.errno or 0, "")) from error
-
-
-class _Local:
-    """Blobs in a local folder."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def put(self, name: str, path: Path, *, absent: bool = False) -> bool:
-        """Take a synced file into its place by renaming; False where ``absent`` was asked for and it was there."""
-        place = self.root / name
-        with explained("The store cannot be written", str(self.root)):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            if absent:
-                try:
-                    os.link(path, place)
-                except FileExistsError:
-                    return False
-                finally:
-                    path.unlink(missing_ok=True)
-            else:
-                os.replace(path, place)
-            _sync_folder(place.parent)
-        return True
-
-    def size(self, name: str) -> int | None:
-        try:
-            return (self.root / name).stat().st_size
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-
-    def local(self, name: str) -> Path:
-        return self.root / name
-
-    def names(self, prefix: str) -> Iterator[tuple[str, float]]:
-        for path in sorted((self.root / prefix).rglob("*")):
-            if path.is_file():
-                yield path.relative_to(self.root).as_posix(), path.stat().st_mtime
-
-    def remove(self, name: str) -> None:
-        (self.root / name).unlink(missing_ok=True)
-
-
-class _Remote:
-    """Blobs in any file system that fsspec knows, read through a local cache."""
-
-    def __init__(self, url: str, cache: Path) -> None:
-        import fsspec
-
-        self.fs, self.base = fsspec.core.url_to_fs(url)
-        self.cache = cache
-
-    def put(self, name: str, path: Path, *, absent: bool = False) -> bool:
-        with explained("The store cannot be written", self.base):
-            self.fs.makedirs(f"{self.base}/{name}".rpartition("/")[0], exist_ok=True)
-            try:
-                if absent:
-                    self.fs.pipe_file(f"{self.base}/{name}", path.read_bytes(), mode="create")
-                else:
-                    self.fs.put_file(str(path), f"{self.base}/{name}")
-            except FileExistsError:
-                return False
-            finally:
-                path.unlink(missing_ok=True)
-        return True
-
-    def size(self, name: str) -> int | None:
-        try:
-            return int(self.fs.info(f"{self.base}/{name}")["size"])
-        except FileNotFoundError:
-            return None
-
-    def local(self, name: str) -> Path:
-        place = self.cache / name
-        if not name.startswith("objects/") or not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            aside = place.with_name(f"{place.name}.{uuid.uuid4().hex[:8]}")
-            self.fs.get_file(f"{self.base}/{name}", str(aside))
-            os.replace(aside, place)
-        return place
-
-    def names(self, prefix: str) -> Iterator[tuple[str, float]]:
-        for name, info in sorted(self.fs.find(f"{self.base}/{prefix}", detail=True).items()):
-            when = info.get("mtime") or info.get("LastModified") or info.get("created") or 0
-            at = when.timestamp() if hasattr(when, "timestamp") else float(when)
-            yield name.removeprefix(self.base).lstrip("/"), at
-
-    def remove(self, name: str) -> None:
-        self.fs.rm_file(f"{self.base}/{name}")
-        (self.cache / name).unlink(missing_ok=True)
-
-
 class Store:
     """Artifacts by fingerprint, blobs by digest.
 
@@ -190,7 +87,7 @@ class Store:
         self.url, self.warn = url, warn
         local = url.removeprefix("file://") if "://" not in url or url.startswith("file://") else ""
         self.scratch = scratch or Path(local or ".modelway") / "tmp"
-        self._backend: _Local | _Remote = _Local(Path(local)) if local else _Remote(url, self.scratch / "cache")
+        self._backend: Local | Remote = Local(Path(local)) if local else Remote(url, self.scratch / "cache")
         self._verified: set[str] = set()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -227,9 +124,8 @@ class Store:
         with self._aside() as aside:
             digest = copy(aside)
             size = aside.stat().st_size
-            if self._backend.size(_object(digest)) != size:
-                self._backend.put(_object(digest), aside)
-        self._verified.add(digest)
+            if self._backend.keep(_object(digest), aside, size):
+                self._verified.add(digest)
         return digest, size
 
     @contextmanager
@@ -253,15 +149,21 @@ class Store:
         try:
             path = self._backend.local(name)
             if digest not in self._verified:
+                if file_digest(path) != digest and self._backend.forget(name):
+                    path = self._backend.local(name)  # the copy was corrupt; the store may be whole
                 if file_digest(path) != digest:
-                    self._backend.remove(name)
+                    with suppress(OSError):  # a read-only store keeps it, and it is refused again
+                        self._backend.remove(name)
                     raise StoreError(
                         f"The artifact file {digest[:12]} is corrupt: its bytes do not match its digest",
                         where=str(path),
-                        mend="It was removed and not loaded; repeat the command to compute it anew",
+                        mend="It was not loaded; repeat the command to compute it anew",
                     )
                 self._verified.add(digest)
+            elif not path.exists():
+                raise FileNotFoundError(path)
         except FileNotFoundError:
+            self._verified.discard(digest)
             raise StoreError(
                 f"The artifact file {digest[:12]} is not in the store", where=self.url,
                 mend="Repeat the command to compute it anew",
@@ -281,12 +183,10 @@ class Store:
         if self._backend.size(name) is None:
             return None
         try:
-            body = json.loads(self._backend.local(name).read_bytes())
-            body["files"] = {name: (digest, size) for name, (digest, size) in body["files"].items()}
-            manifest = Manifest(**body)
+            manifest = _manifest(json.loads(self._backend.local(name).read_bytes()))
             if manifest.schema != SCHEMA or manifest.fingerprint != fingerprint:
                 raise ValueError("another layout or key")
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             self.warn(f"The store's entry {fingerprint[:12]} cannot be read ({error}); it is computed anew.")
             return None
         for digest, size in manifest.files.values():
@@ -319,7 +219,7 @@ class Store:
                 yield found
 
     def gc(self, keep: Callable[[Manifest], bool], *, min_age: float = 3600.0, dry: bool = False) -> tuple[int, int]:
-        """Remove manifests that are not to be kept, and blobs that no manifest names.
+        """Remove manifests that are not to be kept, blobs that no manifest names, and files never finished.
 
         Args:
             keep: Whether a manifest stays.
@@ -343,6 +243,13 @@ class Store:
                 count, size = count + 1, size + (self._backend.size(name) or 0)
                 if not dry:
                     self._backend.remove(name)
+                    self._verified.discard(stem)
+        for path in sorted(self.scratch.glob("*")):
+            with suppress(FileNotFoundError):
+                if _ASIDE.fullmatch(path.name) and path.is_file() and now - path.stat().st_mtime >= min_age:
+                    count, size = count + 1, size + path.stat().st_size
+                    if not dry:
+                        path.unlink()
         return count, size
 
     def writing(self) -> Writing:
@@ -390,6 +297,23 @@ class Reading(Writing):
         self.files, self.components = dict(manifest.files), components
 
 
+def _manifest(body: Any) -> Manifest:
+    """Read a manifest that anyone with access to a shared store may have written.
+
+    Raises:
+        ValueError: a file's name or digest that is none, and could lead outside the store.
+    """
+    files = {str(name): (digest, size) for name, (digest, size) in body["files"].items()}
+    for name, (digest, size) in files.items():
+        if not (isinstance(digest, str) and _DIGEST.fullmatch(digest) and isinstance(size, int)):
+            raise ValueError(f"'{name}' has no digest")
+        if not name or name.startswith("/") or ".." in name.split("/"):
+            raise ValueError(f"'{name}' leads outside")
+    if not isinstance(body.get("facts", {}), dict):
+        raise ValueError("its facts are none")
+    return Manifest(**{**body, "files": files})
+
+
 def _object(digest: str) -> str:
     return f"objects/{digest[:2]}/{digest}"
 
@@ -401,11 +325,3 @@ def _entry(fingerprint: str) -> str:
 def _sync(file: Any) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

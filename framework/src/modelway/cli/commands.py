@@ -1,0 +1,32 @@
+"""The commands, with one line of help each; reading this imports none of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """A command: the module that holds it, its place in the overview, and its help."""
+
+    module: str
+    group: str
+    help: str
+
+
+COMMANDS = {
+    "run": Command("run", "Compose and run", "run a project: what is there already is not computed again; -m sweeps"),
+    "plan": Command("plan", "Compose and run", "say what 'run' would do, and why; --why KEY says where a value is from"),
+    "schema": Command("schema", "Compose and run", "write a JSON Schema of the configuration, for editors"),
+    "runs": Command("runs", "Look back", "list runs; search by project, metric, tag, parameter; tag and note them"),
+    "show": Command("show", "Look back", "show a run: steps, scores, costs, where things are"),
+    "diff": Command("diff", "Look back", "compare runs side by side: configuration, scores, code"),
+    "trace": Command("trace", "Look back", "follow a run, model or bundle back to configuration, code and data"),
+    "models": Command("models", "Release", "list model versions and their aliases"),
+    "promote": Command("promote", "Release", "make a model version the champion"),
+    "bundle": Command("bundle", "Release", "package a project's model, or unpack a version's bundle"),
+    "serve": Command("serve", "Release", "serve a model on this machine"),
+    "score": Command("score", "Release", "score a file of rows with a model"),
+    "plugins": Command("plugins", "Keep house", "list plugins and components; describe one"),
+    "doctor": Command("doctor", "Keep house", "check plugins, store, ledger and environment"),
+    "store": Command("store", "Keep house", "verify the store, or remove what no run on record needs"),
+}

@@ -1,0 +1,159 @@
+"""What commands print: tables, sizes, times, and progress while a run goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from modelway.hookspecs import Event
+
+_COLOURS = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36}
+MARK_COLOURS = {"=": "dim", "~": "yellow", "+": "green", "?": "cyan", "!": "red"}
+
+
+def coloured() -> bool:
+    """Return whether the output is a terminal that wants colour."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, colour: str) -> str:
+    """Colour a text where the output takes colour."""
+    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if coloured() else text
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[int] = ()) -> str:
+    """Return an aligned table; columns in ``right`` are aligned to the right."""
+    cells = [[_cell(cell) for cell in row] for row in rows]
+    widths = [max(len(_bare(row[i])) for row in [list(head), *cells]) for i in range(len(head))]
+
+    def line(row: Sequence[str]) -> str:
+        padded = [
+            " " * (widths[i] - len(_bare(cell))) + cell if i in right else cell + " " * (widths[i] - len(_bare(cell)))
+            for i, cell in enumerate(row)
+        ]
+        return "  ".join(padded).rstrip()
+
+    return "\n".join([paint(line(list(head)), "dim"), *map(line, cells)])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def _bare(text: str) -> str:
+    while "\x1b[" in text:
+        start = text.index("\x1b[")
+        text = text[:start] + text[text.index("m", start) + 1 :]
+    return text
+
+
+def number(value: float | None) -> str:
+    """Return a measured value with four significant digits."""
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.4g}"
+
+
+def seconds(value: float) -> str:
+    """Return a duration."""
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
+    return f"{value:.1f} s" if value < 120 else f"{value / 60:.1f} min"
+
+
+def size(value: float) -> str:
+    """Return a number of bytes."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+        value /= 1000
+    return ""
+
+
+def interval(low: float | None, high: float | None, std: float | None, folds: str = "") -> str:
+    """Return a 95% interval, or a spread over folds."""
+    if std is not None:
+        return f"± {number(std)} over folds"
+    return f"{number(low)} to {number(high)}" if low is not None and high is not None else ""
+
+
+def emit(value: Any) -> None:
+    """Print plain JSON."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+class Progress:
+    """A listener that shows a run as it goes: a line a step, and on a terminal a moving line inside a step.
+
+    Args:
+        total: Number of steps.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done = total, 0
+        self.live = sys.stdout.isatty()
+        self._last = 0.0
+
+    def __call__(self, event: Event) -> None:
+        """Show an event."""
+        if event.kind == "step_progress":
+            self._moving(event)
+        elif event.kind == "step_started" and (self.live or "waiting" in str(event.body.get("reason"))):
+            self._clear()
+            print(f"  {paint('…', 'cyan')} {event.step}  {paint(str(event.body.get('reason', '')), 'dim')}", end="" if self.live else "\n", flush=True)
+        elif event.kind == "step_finished":
+            self.done += 1
+            self._clear()
+            print(self._finished(event), flush=True)
+        elif event.kind == "step_failed":
+            self._clear()
+            print(f"  {paint('x', 'red')} {event.step}", flush=True)
+
+    def _finished(self, event: Event) -> str:
+        body = event.body
+        if body["status"] == "cached":
+            return f"  {paint('=', 'dim')} {event.step:<20} {paint('cached', 'dim')}"
+        cost = body["cost"]
+        told = f"{seconds(cost['wall']):>8}  {size(cost['peak']):>8} peak  {size(body['bytes']):>8}"
+        return f"  {paint('✓', 'green')} {event.step:<20} {told}  {facts(body)}".rstrip()
+
+    def _moving(self, event: Event) -> None:
+        import time
+
+        if not self.live or time.monotonic() - self._last < 0.1:
+            return
+        self._last = time.monotonic()
+        body = event.body
+        if "round" in body:
+            told = " ".join(f"{name} {number(value)}" for name, value in body["scores"].items())
+            text = f"round {body['round']}  {told}"
+        else:
+            text = f"{body['done']}{'/' + str(body['total']) if body['total'] else ''} {body['unit']}"
+        self._clear()
+        print(f"  {paint('…', 'cyan')} {event.step:<20} {text}"[:100], end="", flush=True)
+
+    def _clear(self) -> None:
+        if self.live:
+            print("\r\x1b[2K", end="")
+
+
+def facts(body: Any) -> str:
+    """Return what is worth a few words of a step's summary."""
+    if "measured" in body:
+        return ", ".join(f"{m['metric']} {number(m['value'])}" for m in body["measured"] if m["phase"] == "test")
+    if "rules" in body:
+        found = len(body["items"])
+        return f"{body['rules']} rules, {found} broken" if found else f"{body['rules']} rules hold"
+    if "folds" in body:
+        last = list(body["folds"].values())[-1]
+        return ", ".join(f"{n} {phase}" for phase, n in last.items() if n)
+    if "reasons" in body:
+        return f"{sum(r['passed'] for r in body['reasons'])} of {len(body['reasons'])} pass"
+    if "rows" in body:
+        return f"{body['rows']} rows"
+    return ""

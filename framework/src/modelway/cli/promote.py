@@ -1,0 +1,29 @@
+"""``modelway promote``: make a version the champion."""
+
+from __future__ import annotations
+
+import argparse
+
+from modelway.cli import display
+from modelway.workspace import Workspace
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("version", help="PROJECT@NUMBER; only versions whose gates passed are registered")
+    parser.add_argument("--alias", default="champion", help="the alias to move")
+    parser.add_argument("--why", default="by hand", help="the reason to keep on record")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Promote."""
+    ledger = Workspace.find().ledger()
+    version = ledger.version(options.version)
+    project, number = version["project"], version["number"]
+    before = ledger.aliases(project).get(options.alias)
+    if before == number:
+        print(f"{project}@{number} is the {options.alias} already.")
+        return 0
+    ledger.point(project, options.alias, number, options.why, expected=before)
+    print(f"{project}@{options.alias}: {before or 'none'} -> {display.paint(str(number), 'bold')}")
+    return 0

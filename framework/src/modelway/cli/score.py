@@ -1,0 +1,91 @@
+"""``modelway score``: score a file of rows with a model version, part by part."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from modelway.cli import composing, display
+from modelway.errors import DataError
+from modelway.workspace import Workspace
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("version", help="PROJECT (its champion), PROJECT@champion or PROJECT@NUMBER")
+    parser.add_argument("input", help="rows: CSV, parquet or JSON lines, by suffix")
+    parser.add_argument("output", help="where the scored rows go: .csv or .parquet")
+    parser.add_argument("--missing", action="append", default=[], metavar="TOKEN", help="text that marks a missing value")
+    parser.add_argument("--only-scores", action="store_true", help="write the scores without the rows")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Score."""
+    from modelway.context import Run
+    from modelway.engine import load_value, manifest_of
+    from modelway.plugins import Plugins
+
+    if Path(options.output).suffix not in (".csv", ".parquet"):
+        raise DataError(f"The output {options.output} is neither .csv nor .parquet")
+    workspace = Workspace.find()
+    ledger, store, plugins = workspace.ledger(), workspace.store(warn=composing.warn), Plugins()
+    version = ledger.version(options.version)
+    root = Path(ledger.run(version["run"])["body"]["root"])
+    if (root / "plugin.py").is_file():
+        plugins = Plugins(inline=root / "plugin.py")
+    model = load_value(store, manifest_of(ledger, store, version["model"]), plugins)
+    reader = plugins.component("acquire", "files", {"path": str(Path(options.input).resolve()), "missing": options.missing})
+    with tempfile.TemporaryDirectory(prefix="modelway-") as scratch:
+        from modelway.store import Store
+
+        run = Run("score", version["project"], model.task, 0, model.schema, Path(scratch), Store(f"{scratch}/store"))
+        table = reader.load(run)
+        names = [name for name in model.schema.columns if name in table.names]
+        absent = [name for name in model.schema.columns if name not in table.names]
+        if absent:
+            raise DataError(f"The rows lack the columns {', '.join(absent[:5])}", where=options.input)
+        rows = _write(_scored(table, model, names, only=options.only_scores), Path(options.output))
+    print(f"{rows} rows scored by {version['project']}@{version['number']} to {display.paint(options.output, 'bold')}")
+    return 0
+
+
+def _scored(table: Any, model: Any, names: list[str], *, only: bool) -> Iterator[Any]:
+    import pyarrow as pa
+
+    from modelway.values import from_arrow
+
+    for batch in table.scan():
+        columns = {name: column for name, column in from_arrow(batch).items() if name in names}
+        score = model.score(columns)["score"]
+        made = {} if only else {name: batch.column(name) for name in batch.column_names}
+        if score.ndim == 2:
+            made |= {f"score_{name}": pa.array(score[:, i]) for i, name in enumerate(model.classes)}
+            made["predicted"] = pa.array([model.classes[i] for i in score.argmax(axis=1)])
+        else:
+            made["score"] = pa.array(score)
+        yield pa.table(made)
+
+
+def _write(batches: Iterator[Any], path: Path) -> int:
+    import pyarrow.csv as csv
+    import pyarrow.parquet as pq
+
+    rows, writer, aside = 0, None, path.with_name(f".{path.name}.part")
+    try:
+        for batch in batches:
+            if writer is None:
+                writer = csv.CSVWriter(aside, batch.schema) if path.suffix == ".csv" else pq.ParquetWriter(aside, batch.schema)
+            writer.write_table(batch)
+            rows += batch.num_rows
+        if writer is None:
+            raise DataError("There are no rows to score")
+        writer.close()
+        aside.replace(path)
+    except OSError as error:
+        raise DataError(f"The output cannot be written: {error.strerror or error}", where=str(path)) from None
+    finally:
+        aside.unlink(missing_ok=True)
+    return rows

@@ -1,0 +1,237 @@
+"""Composition by Hydra: search path, group options from components, overrides, and errors in our own words."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from modelway.config.provenance import Layer, file_layer, fresh, origins
+from modelway.workspace import Workspace
+from modelway.errors import ConfigError, nearest
+from modelway.experiment import SEVERAL, locate
+from modelway.plugins import OFFERED_BY, Plugins, installed, normal
+from modelway.stages import STAGES
+
+#: Version of Hydra's own behaviour that configuration is written for.
+VERSION_BASE = "1.3"
+
+
+def search_path(project: Path, workspace: Workspace, plugins: Plugins) -> list[Path]:
+    """Return the configuration folders in order of precedence: project, workspace, plugins, framework."""
+    folders = [project / "conf", workspace.root / "conf"]
+    packages = sorted({plugin.module.partition(".")[0] for plugin in plugins.loaded.values()} - {"modelway", ""})
+    for package in [*packages, "modelway"]:
+        spec = importlib.util.find_spec(package)
+        for location in (spec.submodule_search_locations or ()) if spec else ():
+            folders.append(Path(location) / "conf")
+    return list(dict.fromkeys(folder for folder in folders if folder.is_dir()))
+
+
+def register(plugins: Plugins) -> None:
+    """Make each component an option of its stage's group, so that ``model=xgboost`` selects it."""
+    store = ConfigStore.instance()
+    for stage, (_, _, key) in STAGES.items():
+        for name in plugins.names(stage):
+            node: dict[str, Any] = {"use": name}
+            store.store(group=key, name=name, node={name: node} if stage in SEVERAL and stage != "acquire" else node)
+
+
+def compose_with_hydra(
+    project: Path, overrides: Sequence[str], workspace: Workspace, plugins: Plugins
+) -> tuple[dict[str, Any], dict[str, str], list[str]]:
+    """Compose a project.
+
+    Returns:
+        The resolved configuration; where each key came from; the files and folders that it depends on.
+
+    Raises:
+        ConfigError: anything wrong with files, groups, overrides or interpolations.
+    """
+    dropped = [text.lstrip("~") for text in overrides if re.fullmatch(r"~\w+", text)]
+    overrides = [text for text in overrides if not re.fullmatch(r"~\w+", text)]
+    folders = search_path(project, workspace, plugins)
+    watched = [str(path) for folder in folders for path in (folder, *sorted(folder.rglob("*"))) if _relevant(path)]
+    for path in watched:
+        if path.endswith(".yaml"):
+            file_layer(Path(path), "")  # Hydra's own message for a broken file names neither file nor line
+    register(plugins)
+    extra = ",".join(f"'file://{folder}'" for folder in folders[1:])
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(config_dir=str(folders[0].resolve()), version_base=VERSION_BASE):
+            given = [f"hydra.searchpath=[{extra}]", *_translate(overrides, extra)]
+            composed = hydra_compose("config", given)
+            loader = GlobalHydra.instance().config_loader()
+            defaults = loader.compute_defaults_list("config", given, RunMode.RUN).defaults
+        layers = [_layer(default, folders) for default in defaults if not _of_hydra(default)]
+        layers += [_override_layer(text) for text in overrides]
+        origin = origins(layers)
+        try:
+            config = OmegaConf.to_container(composed, resolve=True, throw_on_missing=False)
+        except OmegaConfBaseException as error:
+            raise _interpolation(error, origin) from None
+    except ConfigError:
+        raise
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise _explain(error, overrides, plugins, project) from None
+    finally:
+        GlobalHydra.instance().clear()
+    assert isinstance(config, dict)
+    for key in dropped:  # Hydra takes a bare name for a group of the defaults list, which it need not be
+        if config.pop(key, None) is None:
+            raise ConfigError(f"There is nothing to leave out under '{key}'", where=f"override ~{key}", mend=nearest(key, map(str, config)))
+    return fresh(config, layers), origin, watched  # type: ignore[arg-type]
+
+
+def _relevant(path: Path) -> bool:
+    return path.is_dir() and path.name != "__pycache__" or path.suffix == ".yaml"
+
+
+def _of_hydra(default: Any) -> bool:
+    path = default.config_path or ""
+    return path == "_dummy_empty_config_" or path.startswith("hydra/") or not path
+
+
+def _layer(default: Any, folders: Sequence[Path]) -> Layer:
+    for folder in folders:
+        path = folder / f"{default.config_path}.yaml"
+        if path.is_file():
+            return file_layer(path, default.package or "")
+    group, _, name = (default.config_path or "").rpartition("/")
+    node = default.package or ""
+    key = node if node == group and group not in _several() else f"{node}.{name}"
+    said = f"choice {group}={name}"
+    return Layer({node: said, key: said, f"{key}.use": said}, {key: name})
+
+
+def _several() -> set[str]:
+    return {STAGES[stage][2] for stage in SEVERAL if stage != "acquire"}
+
+
+def _override_layer(text: str) -> Layer:
+    parsed = parse_overrides([text])[0]
+    key, said = str(parsed.key_or_group).replace("/", "."), f"override {text}"
+    if parsed.is_delete() or "/" in str(parsed.key_or_group):
+        return Layer({}, {})
+    value = parsed.value()
+    keys, uses = {key: said}, {}
+    for dotted, leaf in _leaves(key, value):
+        keys[dotted] = said
+        if dotted.endswith(".use"):
+            uses[dotted.removesuffix(".use")] = str(leaf)
+    return Layer(keys, uses)
+
+
+def _leaves(key: str, value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, dict):
+        return [leaf for inner, v in value.items() for leaf in _leaves(f"{key}.{inner}", v)]
+    return [(key, value)]
+
+
+def parse_overrides(overrides: Sequence[str]) -> list[Any]:
+    """Parse Hydra overrides.
+
+    Raises:
+        ConfigError: an override that does not follow Hydra's grammar.
+    """
+    parser = OverridesParser.create()
+    parsed = []
+    for text in overrides:
+        try:
+            parsed.append(parser.parse_override(text))
+        except HydraException as error:
+            detail = (str(getattr(error, "message", "") or error).splitlines() or ["it does not parse"])[0]
+            raise ConfigError(
+                f"The override '{text}' does not follow Hydra's grammar: {detail}",
+                mend="Write key=value; put quotes around a value with special characters",
+            ) from None
+    return parsed
+
+
+def _translate(overrides: Sequence[str], extra: str) -> list[str]:
+    """Let ``key=value`` set any key (unknown ones are refused later, with a better message) and choose any group."""
+    loader = GlobalHydra.instance().config_loader()
+    base = [f"hydra.searchpath=[{extra}]"]
+    listed: set[str] | None = None
+    translated = []
+    for override in parse_overrides(overrides):
+        text, key = override.input_line, str(override.key_or_group)
+        if override.is_sweep_override():
+            raise ConfigError(f"The override '{text}' names several values", mend="Add -m for a sweep, or quote it")
+        if override.is_delete() or override.is_add() or override.is_force_add() or re.match(r"hydra[./]|hydra$", key):
+            translated.append(text)
+        elif isinstance(override.value(), (str, list)) and "." not in key and _is_group(key):
+            if listed is None:
+                found = loader.compute_defaults_list("config", base, RunMode.RUN).defaults
+                listed = {(d.override_key or "").partition("@")[0] for d in found}
+            translated.append(text if key in listed else f"+{text}")
+        else:
+            translated.append(f"++{text}")
+    return translated
+
+
+def _is_group(key: str) -> bool:
+    loader = GlobalHydra.instance().config_loader()
+    return bool(key) and (key in {stage[2] for stage in STAGES.values()} or bool(loader.get_group_options(key)))
+
+
+def _interpolation(error: OmegaConfBaseException, origin: dict[str, str]) -> ConfigError:
+    key = str(error.full_key or "")
+    text = str(error.msg or error).splitlines()[0]
+    return ConfigError(
+        f"The value of '{key}' cannot be resolved: {text}", where=locate(origin, key.replace("[", ".").replace("]", "")),
+        mend="Set the key or the environment variable that it refers to",
+    )  # fmt: skip
+
+
+def _explain(error: Exception, overrides: Sequence[str], plugins: Plugins, project: Path) -> ConfigError:
+    text = " ".join(str(error).split())
+    missing = re.search(r"(?:Could not find|Could not load|In '[^']*': Could not find) '([\w./-]+)/([\w.-]+)'", text)
+    if missing:
+        group, name = missing.groups()
+        stage = next((stage for stage, (_, _, key) in STAGES.items() if key == group), "")
+        options = re.search(r"Available options in '[^']*':(.*?)(?:Config search path|$)", text)
+        known = options.group(1).split() if options else plugins.names(stage)
+        hint = OFFERED_BY.get((stage, name), "")
+        mend = f"Install {hint}" if hint and normal(hint) not in installed() else nearest(name, known)
+        said = next((o for o in overrides if o.lstrip("+").startswith(f"{group}=")), "")
+        return ConfigError(
+            f"There is no option '{name}' in group '{group}'",
+            where=f"override {said}" if said else str(project / "conf" / "config.yaml"),
+            mend=mend,
+        )
+    text = re.sub(r"\s*(Config search path:|Set the environment variable HYDRA_FULL_ERROR).*", "", text)
+    return ConfigError(f"The configuration does not compose: {text.rstrip('.')}", where=str(project / "conf"))
+
+
+def trials(overrides: Sequence[str]) -> list[list[str]]:
+    """Return the overrides of every trial of a grid, in Hydra's order: the last key varies fastest.
+
+    Raises:
+        ConfigError: an override that does not parse, or a sweep that is no grid.
+    """
+    import itertools
+
+    choices: list[list[str]] = []
+    for override in parse_overrides(overrides):
+        key = override.get_key_element()
+        if override.is_sweep_override() and override.is_discrete_sweep():
+            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+        elif override.is_sweep_override():
+            raise ConfigError(f"The override '{override.input_line}' is a search space, not a grid")
+        else:
+            choices.append([override.input_line])
+    return [list(combination) for combination in itertools.product(*choices)]

@@ -1,0 +1,178 @@
+"""Carrying a plan out, step by step: look up, compute, commit, record."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modelway.component import plain
+from modelway.context import Run
+from modelway.engine.flight import Flight
+from modelway.engine.meter import Meter
+from modelway.engine.stages import Executor
+from modelway.errors import ModelwayError, StageError, StoreError
+from modelway.plan import Plan, Planned, fingerprint_of, identity
+from modelway.store import Manifest
+from modelway.values import Bundle, Findings, Predictions, Scores, Split, Table, Value, Verdict
+
+if TYPE_CHECKING:
+    from modelway.engine import Engine, Outcome
+
+
+class Carrier:
+    """One plan on its way.
+
+    Args:
+        engine: The engine.
+        plan: What to carry out.
+        outcome: Where it is entered.
+        stack: Closed when the run ends; the compute is opened on it.
+    """
+
+    def __init__(self, engine: Engine, plan: Plan, outcome: Outcome, stack: ExitStack) -> None:
+        self.engine, self.plan, self.outcome = engine, plan, outcome
+        self.values: dict[str, Any] = {}
+        self.known: dict[str, str] = {}
+        self.scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="modelway-")))
+        self.executor = Executor(engine.experiment, self.value, engine.champion)
+        compute = engine.experiment.one("compute")
+        self.mapper = stack.enter_context(compute.open(engine._context(outcome.run, self.scratch)))
+
+    def value(self, name: str) -> Any:
+        """Return the output of an earlier step, read from the store only where it is not at hand."""
+        if name not in self.values:
+            self.values[name] = self.engine.load(self.outcome.steps[name])
+        return self.values[name]
+
+    def carry_out(self) -> None:
+        """Carry every step out, in order."""
+        for place, planned in enumerate(self.plan.steps):
+            step = planned.step
+            inputs: dict[str, str | None] = {name: self._known(name) for name in step.inputs}
+            fingerprint = fingerprint_of(planned.ingredients, inputs)
+            forced = planned.mark == "~" and planned.reason == "forced"
+            manifest = None if forced else self.engine.store.lookup(fingerprint)
+            cost: dict[str, Any] = {}
+            if manifest is None:
+                self.engine._tell("step_started", self.outcome.run, step.name, {"reason": planned.reason})
+                manifest, cost = self._single_flight(planned, fingerprint, inputs, place, forced=forced)
+            status = "ran" if cost else "cached"
+            self.outcome.steps[step.name] = manifest
+            self.known[step.name] = identity(step, manifest)
+            if status == "cached":
+                self.outcome.cached.append(step.name)
+            self.engine.ledger.step(self.outcome.run, self.engine._row(planned, place, manifest, status, cost))
+            body = {"status": status, "digest": manifest.digest, "bytes": manifest.bytes, "cost": cost}
+            self.engine._tell("step_finished", self.outcome.run, step.name, {**body, **manifest.facts.get("summary", {})})
+            self.engine._conclude(step, manifest, self.outcome)
+
+    def _known(self, name: str) -> str:
+        if name not in self.known:  # a step before --from: in the store, as the plan made sure
+            raise StoreError(f"The output of step '{name}' is not at hand", mend="Leave --from out")
+        return self.known[name]
+
+    def _single_flight(
+        self, planned: Planned, fingerprint: str, inputs: dict[str, str | None], place: int, *, forced: bool
+    ) -> tuple[Manifest, dict[str, Any]]:
+        engine, step = self.engine, planned.step
+
+        def waiting() -> None:
+            engine._tell("step_started", self.outcome.run, step.name, {"reason": "another run computes it; waiting"})
+
+        flight = Flight(
+            engine.ledger, fingerprint, lambda: None if forced else engine.store.lookup(fingerprint), waiting
+        )
+        with flight as found:
+            if found is not None:
+                return found, {}
+            try:
+                return self._compute(planned, fingerprint, inputs, flight, forced=forced)
+            except Exception as error:
+                told = self._explained(error, planned)
+                row = {**engine._row(planned, place, None, "failed", {}), "body": {"error": str(told)}}
+                engine.ledger.step(self.outcome.run, row)
+                engine._tell("step_failed", self.outcome.run, step.name, {"error": str(told)})
+                raise told from error
+
+    def _compute(
+        self, planned: Planned, fingerprint: str, inputs: dict[str, str | None], flight: Flight, *, forced: bool
+    ) -> tuple[Manifest, dict[str, Any]]:
+        engine, step = self.engine, planned.step
+        logs: dict[str, Any] = {}
+
+        def report(round: int, scores: Any) -> bool:
+            engine._tell("step_progress", self.outcome.run, step.name, {"round": round, "scores": dict(scores)})
+            return True
+
+        def progress(unit: str, done: int, total: int | None) -> None:
+            engine._tell("step_progress", self.outcome.run, step.name, {"unit": unit, "done": done, "total": total})
+
+        with tempfile.TemporaryDirectory(dir=self.scratch) as scratch:
+            context: Run = engine._context(
+                self.outcome.run, Path(scratch), mapper=self.mapper, on_log=logs.__setitem__, on_report=report,
+                on_progress=progress,
+            )  # fmt: skip
+            meter = Meter()
+            value = self.executor.compute(step, context)
+            folder = engine.store.writing()
+            value.save(folder)
+            cost = meter.read()
+        facts = {"ingredients": {**planned.ingredients, "inputs": inputs}, "run": self.outcome.run, "cost": cost}
+        facts |= {"logs": plain(logs), "summary": summary_of(value)}
+        flight.fence()
+        manifest = engine.store.commit(Manifest(fingerprint, value.kind, folder.files, facts), replace=forced)
+        if not isinstance(value, Bundle):
+            self.values[step.name] = value
+        return manifest, cost
+
+    def _explained(self, error: Exception, planned: Planned) -> ModelwayError:
+        if isinstance(error, ModelwayError):
+            return error
+        names = ", ".join(f"{c.name} ({c.distribution})" for c in planned.step.components.values()) or "the engine"
+        if isinstance(error, MemoryError):
+            return StageError(
+                f"Step '{planned.step.name}' ran out of memory", where=names,
+                mend="Give it more memory, or a compute that spreads the work",
+            )  # fmt: skip
+        return StageError(
+            f"Step '{planned.step.name}' failed: {type(error).__name__}: {error}", where=names,
+            mend="--debug shows where",
+        )  # fmt: skip
+
+
+def summary_of(value: Value) -> dict[str, Any]:
+    """Return what listings show of an output without loading it, as plain JSON."""
+    if isinstance(value, Table):
+        return {"rows": value.rows, "columns": len(value.columns), "parts": len(value.parts), "about": plain(value.about)}
+    if isinstance(value, Predictions):
+        return {"rows": value.table.rows}
+    if isinstance(value, Split):
+        return {"folds": {fold: {p: value.at(fold).count(p) for p in ("train", "valid", "test")} for fold in value.folds}}
+    if isinstance(value, Findings):
+        return {"passed": value.passed, "rules": value.rules, "rows": value.rows, "items": [plain(asdict(i)) for i in value.items]}
+    if isinstance(value, Scores):
+        return {"measured": _measured(value)}
+    if isinstance(value, Verdict):
+        return {"passed": value.passed, "reasons": [asdict(reason) for reason in value.reasons]}
+    if isinstance(value, Bundle):
+        return {"about": plain(value.about)}
+    return {}
+
+
+def _measured(scores: Scores) -> list[dict[str, Any]]:
+    rows = []
+    for metric in scores.metrics():
+        for phase in dict.fromkeys(s.phase for s in scores.entries if s.metric == metric):
+            found = [s for s in scores.entries if s.metric == metric and s.phase == phase]
+            spread = scores.spread(metric, phase)
+            one = found[0] if len(found) == 1 else None
+            rows.append({
+                "metric": metric, "phase": phase, "value": spread["mean"] if spread else None,
+                "low": one.low if one else None, "high": one.high if one else None,
+                "std": spread["std"] if spread and spread["folds"] > 1 else None,
+                "support": sum(s.support or 0 for s in found) or None,
+            })  # fmt: skip
+    return rows

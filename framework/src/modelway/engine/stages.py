@@ -1,0 +1,301 @@
+"""What the engine does at each stage: from components and input values to one output value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from modelway.component import Component
+from modelway.context import Run
+from modelway.errors import ConfigError, DataError
+from modelway.experiment import Experiment
+from modelway.plan import Step
+from modelway.schema import Schema
+from modelway.values import (
+    Batch,
+    Bundle,
+    Columns,
+    Findings,
+    Model,
+    Predictions,
+    Score,
+    Scores,
+    ScoringModel,
+    Split,
+    Table,
+    Transform,
+    Value,
+    Verdict,
+    take,
+    to_arrow,
+    to_records,
+)
+from modelway.values.artifact import Folder
+
+if TYPE_CHECKING:
+    from modelway.values.columns import Array
+
+#: Held-out rows that travel with a model.
+GOLDEN = 20
+
+
+class Transforms(Value, kind="Transforms"):
+    """The fitted features of a fold, in order."""
+
+    def __init__(self, items: tuple[Transform, ...]) -> None:
+        self.items = items
+
+    def save(self, folder: Folder) -> None:
+        """Write ``transforms.json``."""
+        folder.put_json("transforms.json", [transform.plain() for transform in self.items])
+
+    @classmethod
+    def load(cls, folder: Folder) -> Transforms:
+        """Read ``transforms.json``."""
+        return cls(tuple(Transform.of(body, folder) for body in folder.get_json("transforms.json")))
+
+
+#: How each kind of value is read back; models are read by their trainer.
+KINDS: dict[str, type[Value]] = {
+    kind.kind: kind for kind in (Table, Findings, Split, Transforms, Predictions, Scores, Verdict, ScoringModel, Bundle)
+}
+
+
+class Executor:
+    """Computes steps.
+
+    Args:
+        experiment: What is declared.
+        value: Returns the output of an earlier step.
+        champion: Loads the champion's scoring model.
+    """
+
+    def __init__(self, experiment: Experiment, value: Callable[[str], Any], champion: Callable[[], ScoringModel]) -> None:
+        self.experiment, self.value, self.champion = experiment, value, champion
+
+    def compute(self, step: Step, run: Run) -> Value:
+        """Compute a step's output."""
+        method: Callable[[Step, Run], Value] = getattr(self, f"_{step.stage}")
+        return method(step, run)
+
+    def _schema(self, names: Any) -> Schema:
+        schema = self.experiment.schema
+        return schema.expand(names) if schema.columns else schema
+
+    @staticmethod
+    def _only(step: Step) -> tuple[str, Any]:
+        return next(iter(step.components.items()))
+
+    def _acquire(self, step: Step, run: Run) -> Table:
+        label, source = self._only(step)
+        table: Table = source.load(replace(run, label=label))
+        if table.rows == 0:
+            raise DataError(f"The source '{label}' has no rows", where=self.experiment.where("source"))
+        return table
+
+    def _prepare(self, step: Step, run: Run) -> Table:
+        tables = {name.partition(".")[2] or self._source_label(): self.value(name) for name in step.inputs}
+        table = next(iter(tables.values()))
+        for label, preparer in step.components.items():
+            table = preparer.prepare({**tables, "table": table}, replace(run, label=label))
+        return table
+
+    def _source_label(self) -> str:
+        return next(iter(self.experiment.all("acquire")))
+
+    def _validate(self, step: Step, run: Run) -> Findings:
+        table: Table = self.value(step.inputs[0])
+        found = [check.check(table, replace(run, label=label)) for label, check in step.components.items()]
+        return Findings(tuple(i for f in found for i in f.items), table.rows, sum(f.rules for f in found))
+
+    def _split(self, step: Step, run: Run) -> Split:
+        table: Table = self.value(step.inputs[0])
+        label, splitter = self._only(step)
+        made: Split = splitter.split(table, replace(run, label=label, schema=self._schema(table.names)))
+        if made.folds != splitter.folds():
+            raise ConfigError(
+                f"The splitter '{splitter.name}' declared the folds {', '.join(splitter.folds())}"
+                f" and made {', '.join(made.folds)}"
+            )
+        return made
+
+    def _features(self, step: Step, run: Run) -> Transforms:
+        split = self.value("split").at(step.fold)
+        return Transforms(fit_features(step.components, split, run))
+
+    def _train(self, step: Step, run: Run) -> Model:
+        split, transforms = self.value(step.inputs[0]).at(step.fold), self.value(step.inputs[1])
+        label, trainer = self._only(step)
+        model: Model = trainer.fit(split.with_steps(transforms.items), replace(run, label=label, schema=split.schema))
+        for name, value in model.facts().items():
+            run.log(name, value)
+        return model
+
+    def _predict(self, step: Step, run: Run) -> Predictions:
+        split, transforms, model = (self.value(name) for name in step.inputs)
+        seen = split.at(step.fold).with_steps(transforms.items)
+        return predict(seen, model.predict, step.own["phases"], run)
+
+    def _evaluate(self, step: Step, run: Run) -> Scores:
+        return measure(step.components, [self.value(name) for name in step.inputs], run)
+
+    def _champion(self, step: Step, run: Run) -> Scores:
+        split, champion = self.value("split"), self.champion()
+        predictions = []
+        for fold in split.folds[:-1] or split.folds:
+            seen = replace(split.at(fold), steps=champion.steps)
+            predictions.append(predict(seen, champion.model.predict, step.own["phases"], run))
+        return measure(step.components, predictions, run)
+
+    def _gate(self, step: Step, run: Run) -> Verdict:
+        scores = self.value("metrics")
+        champion = self.value("champion") if "champion" in step.inputs else None
+        return Verdict(
+            tuple(
+                replace(gate.decide(scores, champion, replace(run, label=label)), gate=label)
+                for label, gate in step.components.items()
+            )
+        )
+
+    def _scoring(self, step: Step, run: Run) -> ScoringModel:
+        split, transforms, model = (self.value(name) for name in step.inputs[:3])
+        _, trainer = next(iter(self.experiment.all("train").items()))
+        schema = split.schema.features()
+        preparers = tuple((label, p) for label, p in self.experiment.all("prepare").items() if p.row)
+        made = ScoringModel(
+            model=model,
+            trainer=trainer,
+            preparers=preparers,
+            transforms=transforms.items,
+            schema=schema,
+            task=split.task,
+            classes=split.classes,
+            about={"project": self.experiment.project, "description": self.experiment.settings.description},
+        )
+        return made.with_golden(_golden(split, list(schema.columns)))
+
+    def _package(self, step: Step, run: Run) -> Bundle:
+        label, packager = self._only(step)
+        made: Bundle = packager.package(self.value("scoring"), replace(run, label=label))
+        return made
+
+
+def _golden(split: Split, names: list[str]) -> list[dict[str, Any]]:
+    for fold in reversed(split.folds):
+        for phase in ("test", "valid", "train"):
+            seen = split.at(fold)
+            if seen.count(phase):
+                batch = next(iter(seen.batches(phase)))
+                return to_records({n: c for n, c in take(batch.raw, slice(0, GOLDEN)).items() if n in names})
+    raise DataError("The split has no rows")
+
+
+def fit_features(components: Mapping[str, Component], split: Split, run: Run) -> tuple[Transform, ...]:
+    """Fit features on the training rows: as few passes as their order allows, each over every part once.
+
+    Features whose inputs no unfitted feature makes are summarised in the same pass.
+    """
+    waiting, done = dict(components), list[Transform]()
+    head = take(next(iter(split.batches("train"))).features, slice(0, 2))
+    while waiting:
+        ready: dict[str, tuple[Any, tuple[str, ...]]] = {}
+        taken: set[str] = set()  # columns that a feature of this pass, not fitted yet, reads and may replace
+        for label, feature in list(waiting.items()):
+            inputs = _inputs(label, feature, list(head))
+            if taken and (not feature.fitted or taken.intersection(inputs)):
+                break
+            del waiting[label]
+            if feature.fitted:
+                ready[label] = (feature, inputs)
+                taken.update(inputs)
+            else:
+                done.append(Transform(feature, inputs, feature.finish(None), label))
+                head = done[-1](head)
+        if ready:
+            summaries = _summarise(split.with_steps(tuple(done)), ready, run)
+            for label, (feature, inputs) in ready.items():
+                done.append(Transform(feature, inputs, feature.finish(summaries[label]), label))
+                head = done[-1](head)
+    return tuple(done)
+
+
+def _inputs(label: str, feature: Any, available: list[str]) -> tuple[str, ...]:
+    try:
+        return feature.inputs(available)  # type: ignore[no-any-return]
+    except ConfigError as error:
+        raise ConfigError(error.what, where=f"features.{label}.columns", mend=error.mend) from None
+
+
+def _summarise(split: Split, ready: Mapping[str, tuple[Any, tuple[str, ...]]], run: Run) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for i, batch in enumerate(split.batches("train")):
+        for label, (feature, inputs) in ready.items():
+            summary = feature.summarise({name: batch.features[name] for name in inputs})
+            merged[label] = feature.merge(merged[label], summary) if label in merged else summary
+        run.progress("batches", i + 1)
+    return merged
+
+
+def predict(split: Split, score: Callable[[Columns], dict[str, Array]], phases: list[str], run: Run) -> Predictions:
+    """Score the rows of some phases of a fold, once."""
+    phases = [phase for phase in phases if split.count(phase)]
+    batches = (
+        _predicted(batch, score(batch.features), split, phase)
+        for phase in phases
+        for batch in split.batches(phase, columns=_role_columns(split))
+    )
+    if not phases:
+        raise DataError(
+            f"Fold '{split.fold}' has no rows of the phases that are scored, so nothing can be measured",
+            mend="Give the split a test share, or declare other 'phases'",
+        )
+    return Predictions(run.table(batches), split.task, split.classes)
+
+
+_ROLES = ("id", "time", "group", "entity", "amount", "weight")
+
+
+def _role_columns(split: Split) -> list[str]:
+    wanted = ("feature", "target", *_ROLES)
+    return [name for name, column in split.schema.columns.items() if column.role in wanted]
+
+
+def _predicted(batch: Batch, outputs: Mapping[str, Array], split: Split, phase: str) -> Any:
+    import numpy as np
+
+    from modelway.values import Category
+
+    rows = len(batch.rows)
+    one = np.zeros(rows, dtype=np.int32)
+    columns: Columns = {
+        "row": batch.rows,
+        "fold": Category(one, (split.fold,)),
+        "phase": Category(one, (phase,)),
+        "label": batch.target,
+    }
+    score = np.asarray(outputs["score"], dtype=np.float64)
+    if score.ndim == 2:
+        columns |= {f"score_{i}": np.ascontiguousarray(score[:, i]) for i in range(score.shape[1])}
+    else:
+        columns["score"] = score
+    for role in _ROLES:
+        name = split.schema.one(role)  # type: ignore[arg-type]
+        if name and name in batch.raw:
+            columns[role] = batch.raw[name]
+    return to_arrow(columns)
+
+
+def measure(components: Mapping[str, Component], predictions: list[Predictions], run: Run) -> Scores:
+    """Measure every fold and phase by every metric."""
+    entries: list[Score] = []
+    for part in (part for found in predictions for part in found.slices()):
+        for label, metric in components.items():
+            measured = metric.measure(part, replace(run, label=label))  # type: ignore[attr-defined]
+            for score in measured.entries:
+                name = f"{label}.{score.metric}" if score.metric else label
+                entries.append(replace(score, metric=name, fold=part.fold, phase=part.phase))
+    lower = {score.metric: bool(components[score.metric.partition(".")[0]].lower_is_better) for score in entries}  # type: ignore[attr-defined]
+    return Scores(tuple(entries), lower)
+
+

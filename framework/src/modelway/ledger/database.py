@@ -1,0 +1,152 @@
+"""One body of SQL, two drivers: the standard library's for SQLite, SQLAlchemy for everything else.
+
+Importing SQLAlchemy costs 0.25 s, more than a whole cached run may take, and SQLite needs none of what it adds. The
+statements are the same text on both, with named parameters.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from modelway.errors import LedgerError
+
+Row = dict[str, Any]
+
+
+class Database(Protocol):
+    """Executes statements; each outside a transaction is a transaction of its own."""
+
+    def execute(self, statement: str, values: Mapping[str, Any] | None = None) -> list[Row]:
+        """Run a statement and return its rows."""
+        ...
+
+    def many(self, statement: str, values: Sequence[Mapping[str, Any]]) -> None:
+        """Run a statement once per set of values."""
+        ...
+
+    def transaction(self) -> Any:
+        """Return a context in which statements take effect together or not at all; writers take turns."""
+        ...
+
+
+class Sqlite:
+    """SQLite in WAL mode, through the standard library."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._turn = threading.RLock()  # a lease is renewed from another thread
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._connection.row_factory = sqlite3.Row
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+        except (sqlite3.Error, OSError) as error:
+            raise self._explain(error) from None
+
+    def _explain(self, error: Exception) -> LedgerError:
+        text = str(error)
+        mend = "Restore it from a copy, or move it aside: the store's artifacts are not affected"
+        if "readonly" in text or "unable to open" in text or isinstance(error, OSError):
+            mend = "Make the file and its folder writable, or point 'ledger' elsewhere"
+        elif "full" in text:
+            mend = "Free some space; what was committed is whole"
+        return LedgerError(f"The ledger cannot be used: {text}", where=str(self.path), mend=mend)
+
+    def execute(self, statement: str, values: Mapping[str, Any] | None = None) -> list[Row]:
+        """Run a statement and return its rows."""
+        try:
+            with self._turn:
+                return [dict(row) for row in self._connection.execute(statement, values or {})]
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.Error as error:
+            raise self._explain(error) from None
+
+    def many(self, statement: str, values: Sequence[Mapping[str, Any]]) -> None:
+        """Run a statement once per set of values."""
+        try:
+            with self.transaction():
+                self._connection.executemany(statement, values)
+        except sqlite3.Error as error:
+            raise self._explain(error) from None
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Take the write lock, then commit everything or nothing; inside another transaction, join it."""
+        with self._turn:
+            if self._connection.in_transaction:
+                yield
+                return
+            self.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self.execute("COMMIT")
+
+
+class Alchemy:
+    """Any database that SQLAlchemy knows; tried on PostgreSQL."""
+
+    def __init__(self, url: str) -> None:
+        import sqlalchemy as sa
+
+        self._sa, self._held = sa, None
+        shown = sa.make_url(url).render_as_string(hide_password=True)
+        try:
+            self._engine = sa.create_engine(url, pool_pre_ping=True)
+            with self._engine.connect():
+                pass
+        except (sa.exc.SQLAlchemyError, ImportError) as error:
+            text = str(error).splitlines()[0]
+            raise LedgerError(
+                f"The ledger cannot be reached: {text}", where=shown, mend="Check the URL 'ledger' and its driver"
+            ) from None
+
+    def execute(self, statement: str, values: Mapping[str, Any] | None = None) -> list[Row]:
+        """Run a statement and return its rows."""
+        if self._held is not None:
+            return self._rows(self._held.execute(self._sa.text(statement), dict(values or {})))
+        with self._engine.begin() as connection:
+            return self._rows(connection.execute(self._sa.text(statement), dict(values or {})))
+
+    @staticmethod
+    def _rows(result: Any) -> list[Row]:
+        return [dict(row) for row in result.mappings()] if result.returns_rows else []
+
+    def many(self, statement: str, values: Sequence[Mapping[str, Any]]) -> None:
+        """Run a statement once per set of values."""
+        with self.transaction():
+            for value in values:
+                self.execute(statement, value)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Lock the ledger against other writers until everything is committed."""
+        if self._held is not None:
+            yield
+            return
+        with self._engine.begin() as connection:
+            if self._engine.dialect.name == "postgresql":
+                connection.execute(self._sa.text("SELECT pg_advisory_xact_lock(7261)"))
+            self._held = connection
+            try:
+                yield
+            finally:
+                self._held = None
+
+
+def connect(url: str) -> Database:
+    """Open a database by path or SQLAlchemy URL."""
+    if "://" not in url:
+        return Sqlite(Path(url))
+    if url.startswith("sqlite:///"):
+        return Sqlite(Path(url.removeprefix("sqlite:///")))
+    return Alchemy(url)

@@ -1,0 +1,150 @@
+"""Where a store keeps its files: a local folder, or any file system that fsspec knows."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from modelway.errors import explained
+
+
+class Local:
+    """Blobs in a local folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def put(self, name: str, path: Path, *, absent: bool = False) -> bool:
+        """Take a synced file into its place by renaming; False where ``absent`` was asked for and it was there."""
+        place = self.root / name
+        with explained("The store cannot be written", str(self.root)):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if absent:
+                try:
+                    os.link(path, place)
+                except FileExistsError:
+                    return False
+                finally:
+                    path.unlink(missing_ok=True)
+            else:
+                os.replace(path, place)
+            sync_folder(place.parent)
+        return True
+
+    def keep(self, name: str, path: Path, size: int) -> bool:
+        """Take a blob in, also where one lies there: that one may be corrupt, or old enough for ``gc``."""
+        return self.put(name, path)
+
+    def size(self, name: str) -> int | None:
+        """Return a file's size in bytes, or None where it is not there."""
+        try:
+            return (self.root / name).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def local(self, name: str) -> Path:
+        """Return a local path of a file; not verified.
+
+        Raises:
+            FileNotFoundError: a remote file that is not there.
+        """
+        return self.root / name
+
+    def names(self, prefix: str) -> Iterator[tuple[str, float]]:
+        """Yield name and time of last change of every file below a prefix, sorted by name."""
+        for path in sorted((self.root / prefix).rglob("*")):
+            with suppress(FileNotFoundError):  # someone else's gc was faster
+                if path.is_file():
+                    yield path.relative_to(self.root).as_posix(), path.stat().st_mtime
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        (self.root / name).unlink(missing_ok=True)
+
+    def forget(self, name: str) -> bool:
+        """Drop a cached copy; here there is none."""
+        return False
+
+
+class Remote:
+    """Blobs in any file system that fsspec knows, read through a local cache."""
+
+    def __init__(self, url: str, cache: Path) -> None:
+        import fsspec
+
+        self.fs, self.base = fsspec.core.url_to_fs(url)
+        self.cache = cache
+
+    def put(self, name: str, path: Path, *, absent: bool = False) -> bool:
+        """Take a file into its place; False where ``absent`` was asked for and it was there."""
+        with explained("The store cannot be written", self.base):
+            self.fs.makedirs(f"{self.base}/{name}".rpartition("/")[0], exist_ok=True)
+            try:
+                if absent:
+                    self.fs.pipe_file(f"{self.base}/{name}", path.read_bytes(), mode="create")
+                else:
+                    self.fs.put_file(str(path), f"{self.base}/{name}")
+            except FileExistsError:
+                return False
+            finally:
+                path.unlink(missing_ok=True)
+        return True
+
+    def keep(self, name: str, path: Path, size: int) -> bool:
+        """Take a blob in, unless one of its size is there already, which is verified when it is opened."""
+        return self.size(name) != size and self.put(name, path)
+
+    def size(self, name: str) -> int | None:
+        """Return a file's size in bytes, or None where it is not there."""
+        try:
+            return int(self.fs.info(f"{self.base}/{name}")["size"])
+        except FileNotFoundError:
+            return None
+
+    def local(self, name: str) -> Path:
+        """Return a local path of a file; not verified.
+
+        Raises:
+            FileNotFoundError: a remote file that is not there.
+        """
+        place = self.cache / name
+        if not name.startswith("objects/") or not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            aside = place.with_name(f"{place.name}.{uuid.uuid4().hex[:8]}")
+            self.fs.get_file(f"{self.base}/{name}", str(aside))
+            os.replace(aside, place)
+        return place
+
+    def names(self, prefix: str) -> Iterator[tuple[str, float]]:
+        """Yield name and time of last change of every file below a prefix, sorted by name."""
+        self.fs.invalidate_cache()
+        found = self.fs.find(f"{self.base}/{prefix}", detail=True)
+        self.fs.invalidate_cache()  # or sizes would be those of this listing from here on
+        for name, info in sorted(found.items()):
+            when = info.get("mtime") or info.get("LastModified") or info.get("created") or 0
+            at = when.timestamp() if hasattr(when, "timestamp") else float(when)
+            yield name.removeprefix(self.base).lstrip("/"), at
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        self.forget(name)
+        with suppress(FileNotFoundError):
+            self.fs.rm_file(f"{self.base}/{name}")
+
+    def forget(self, name: str) -> bool:
+        """Drop the cached copy; returns whether there was one."""
+        there = (self.cache / name).exists()
+        (self.cache / name).unlink(missing_ok=True)
+        return there
+
+
+def sync_folder(path: Path) -> None:
+    """Make a folder's new names survive a loss of power."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

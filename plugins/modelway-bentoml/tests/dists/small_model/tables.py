@@ -1,0 +1,1 @@
+"""Needed in training only: no scoring code imports it."""

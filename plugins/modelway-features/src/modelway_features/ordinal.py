@@ -1,0 +1,31 @@
+"""Ordinal encoding: categories as whole numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import nan
+from typing import Any, Literal
+
+from modelway import Columns, param
+from modelway_features.vocabulary import Counts, Encoder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ordinal(Encoder, name="ordinal"):
+    """Replace each category by its position in the vocabulary, from 0.
+
+    Declare ``values`` where the order means something (low, medium, high). An unseen value is refused (``error``),
+    becomes ``missing``, or a declared number such as -1. Missing stays missing.
+    """
+
+    unseen: Literal["error", "missing"] | float = param("missing", "What becomes of a value not in the vocabulary.")
+
+    def fit(self, name: str, summary: Counts) -> list[Any]:
+        """Return the column's vocabulary."""
+        return self.vocabulary(summary)
+
+    def make(self, name: str, column: Any, fitted: Any) -> Columns:
+        """Return the positions as float64."""
+        answers: dict[Any, float | None] = {"error": None, "missing": nan}
+        unseen = answers.get(self.unseen, self.unseen)
+        return {name: self.look_up(name, column, fitted, unseen, nan, "float64")}

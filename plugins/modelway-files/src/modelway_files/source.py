@@ -1,0 +1,142 @@
+"""The source ``files``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from modelway import ConfigError, DataError, Run, Source, Table, param
+from modelway_files.locate import File, find
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: Format by the suffix of a file's name.
+SUFFIXES = {
+    ".csv": "csv", ".csv.gz": "csv.gz", ".tsv": "tsv", ".tsv.gz": "tsv.gz", ".parquet": "parquet", ".pq": "parquet",
+    ".jsonl": "jsonl", ".jsonl.gz": "jsonl.gz", ".ndjson": "jsonl", ".ndjson.gz": "jsonl.gz",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files(Source, name="files"):
+    """CSV, TSV, JSON lines and parquet files, local or at any URL that fsspec knows, as one table.
+
+    Local paths start from the workspace; a path may be a file, a glob (``data/part-*.csv``, ``data/**/*.parquet``) or a
+    folder. Rows come in the order of the list, and sorted by name within a glob or folder. Credentials of remote file
+    systems come from their usual environment variables or from fsspec's own configuration (``FSSPEC_S3_KEY``).
+
+    Parquet files are kept as they are, so all must have the same columns and types. Columns of the other
+    formats get the type that the schema declares (``category`` and ``string`` are text, ``integer`` int64, ``number``
+    float64, ``timestamp`` microseconds; a ``category`` whose declared values are numbers is read as numbers), and
+    undeclared ones the type that their rows suggest. In CSV an empty field is missing, and so is each of ``missing``;
+    other words for it, such as ``NA``, are not guessed. In JSON lines null or an absent field is missing, and
+    undeclared fields with nested values are left out.
+    """
+
+    libraries = ("pyarrow",)
+
+    path: str | tuple[str, ...] = param(..., "Path, glob, folder or URL of the files, or a list of them.")
+    format: Literal["auto", "csv", "csv.gz", "tsv", "tsv.gz", "parquet", "jsonl", "jsonl.gz"] = param(
+        "auto", "Format of the files; auto tells it from the suffix."
+    )
+    missing: tuple[str, ...] = param((), "Texts that stand for a missing value in CSV and TSV, besides nothing at all.")
+    delimiter: str = param("", "Character between fields; empty means a comma for CSV and a tab for TSV.")
+    encoding: str = param("utf-8", "Encoding of CSV and TSV files.")
+
+    def version(self, run: Run) -> str:
+        """Identify the files by name and content, reading none that did not change.
+
+        Raises:
+            DataError: nothing matches, or a file cannot be reached.
+        """
+        facts = [[file.label, file.identity(run)] for file in self._files(run)]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    def load(self, run: Run) -> Table:
+        """Load the files as one table.
+
+        Raises:
+            DataError: nothing matches, or a file is empty, cut short, not what its suffix says, or has a column of
+                another type; names file, column and, where possible, row.
+        """
+        files = self._files(run)
+        formats = {file.name: self._format(file.name) for file in files}
+        odd = next((name for name, kind in formats.items() if kind != formats[files[0].name]), None)
+        if odd is not None:
+            raise DataError(
+                f"The files are of two formats: {files[0].name} is {formats[files[0].name]}, {odd} is {formats[odd]}",
+                where="source.path",
+                mend="Load them as two sources, or narrow the path",
+            )
+        kind = formats[files[0].name]
+        about = {"files": {file.label: file.identity(run) for file in files}}
+        if kind == "parquet":
+            from modelway_files.whole import keep
+
+            table = keep(files, run, about)
+        else:
+            table = self._stream(files, kind, run, about)
+        if not table.rows:
+            raise _no_rows(files)
+        return table
+
+    def _files(self, run: Run) -> list[File]:
+        paths = (self.path,) if isinstance(self.path, str) else self.path
+        if not paths:
+            raise ConfigError("The list of paths is empty", where="source.path")
+        known = [suffix for suffix, kind in SUFFIXES.items() if self.format in ("auto", kind)]
+        return find(paths, run, known)
+
+    def _format(self, name: str) -> str:
+        if self.format != "auto":
+            return self.format
+        plain = urlsplit(name).path.lower() if "://" in name else name.lower()
+        suffix = max((s for s in SUFFIXES if plain.endswith(s)), key=len, default=None)
+        if suffix is None:
+            raise ConfigError(
+                f"The suffix of '{name}' does not tell its format",
+                where="source.format",
+                mend="Set source.format to one of " + ", ".join(dict.fromkeys(SUFFIXES.values())),
+            )
+        return SUFFIXES[suffix]
+
+    def _stream(self, files: Sequence[File], kind: str, run: Run, about: dict[str, Any]) -> Table:
+        from modelway_files.kinds import Kinds, RetypeError
+        from modelway_files.stream import gathered
+
+        kinds = Kinds(run.schema)
+        while True:
+            try:
+                table = run.table(gathered(self._batches(files, kind, kinds, run)), about)
+            except RetypeError:
+                continue
+            if kinds.nested:
+                run.log("left_out", sorted(kinds.nested))
+            return table
+
+    def _batches(self, files: Sequence[File], kind: str, kinds: Any, run: Run) -> Iterator[pa.Table]:
+        from modelway_files.delimited import Delimited
+        from modelway_files.lines import Lines
+
+        name, _, packed = kind.partition(".")
+        delimiter = self.delimiter or ("\t" if name == "tsv" else ",")
+        if len(delimiter) != 1:
+            raise ConfigError(f"A delimiter is one character, and this is {delimiter!r}", where="source.delimiter")
+        reader = Lines(kinds) if name == "jsonl" else Delimited(kinds, delimiter, self.missing, self.encoding)
+        found = False
+        for done, file in enumerate(files, 1):
+            for batch in reader.batches(file, bool(packed)):
+                found = True
+                yield batch
+            run.progress("files", done, len(files))
+        if not found:
+            raise _no_rows(files)
+
+
+def _no_rows(files: Sequence[File]) -> DataError:
+    return DataError("The files hold no rows", where=", ".join(file.name for file in files)[:200])
