@@ -238,7 +238,7 @@ _WRITE = """
 import sys
 from modelway.store import Manifest, Store
 store = Store(sys.argv[1])
-number = 0
+number = int(sys.argv[2])
 print("ready", flush=True)
 while True:
     number += 1
@@ -250,11 +250,11 @@ while True:
 @pytest.mark.faults
 def test_a_writer_killed_at_any_instant_leaves_the_store_whole(tmp_path: Path) -> None:
     url, rng, found = str(tmp_path / "store"), random.Random(5), 0
-    for _ in range(12):
-        child = subprocess.Popen([sys.executable, "-c", _WRITE, url], stdout=subprocess.PIPE)
+    for start in range(0, 12_000, 1000):
+        child = subprocess.Popen([sys.executable, "-c", _WRITE, url, str(start)], stdout=subprocess.PIPE)
         assert child.stdout is not None
         child.stdout.readline()
-        time.sleep(rng.uniform(0.0, 0.08))
+        time.sleep(rng.uniform(0.0, 0.25))
         child.send_signal(signal.SIGKILL)
         child.wait()
         child.stdout.close()

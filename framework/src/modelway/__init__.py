@@ -68,3 +68,14 @@ from modelway.values import (
 )
 
 __version__ = "0.1.0"
+
+_API = ("compose", "open_run", "runs")
+
+
+def __getattr__(name: str) -> Any:
+    """Import the commands' Python form when it is first used, so that plugins do not pay for it."""
+    if name in _API:
+        from modelway import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'modelway' has no attribute '{name}'")

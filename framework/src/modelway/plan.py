@@ -84,6 +84,10 @@ class Plan:
         """Whether nothing would run."""
         return all(planned.mark == "=" for planned in self.steps)
 
+    def __str__(self) -> str:
+        lines = [f"{p.mark} {p.step.name:<20} {p.reason}".rstrip() for p in self.steps]
+        return "\n".join([*lines, *(f"! {effect}" for effect in self.effects)])
+
     def plain(self) -> dict[str, Any]:
         """Return the plan as plain JSON."""
         rows = [

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelway import Category, Schema, from_records
+from modelway_bentoml.serving.fields import Field
 from modelway_bentoml.serving.validation import LISTED, Validator
 
 TYPES = ["integer", "number", "boolean", "category", "string", "timestamp", "date"]
@@ -95,7 +96,7 @@ def broken(column: dict[str, Any], item: Any) -> set[tuple[str, bool]]:
     return {(rule, stops) for rule in found}
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.lists(columns(), min_size=1, max_size=3), st.data())
 def test_a_request_is_refused_for_exactly_the_rules_that_its_values_break(declared: list[dict[str, Any]], data: Any) -> None:
     names = [f"c{i}" for i in range(len(declared))]
@@ -123,6 +124,35 @@ def test_a_request_is_refused_for_exactly_the_rules_that_its_values_break(declar
         reference = from_records(rows, {name: column.type for name, column in schema.columns.items()})
         for name in names:
             assert_same(checked.columns[name], reference[name])
+
+
+EDGES = st.sampled_from([2.0**63, 2**63 - 1, -(2**63), math.inf, 10**400, True, "a", None])
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.data())
+def test_a_column_taken_at_once_holds_no_value_that_is_refused_on_its_own(data: Any) -> None:
+    declared = data.draw(columns())
+    some = SUITED[declared["type"]]
+    items = data.draw(st.lists(some, min_size=1, max_size=2) | st.lists(some | EDGES, min_size=1, max_size=3))
+    field = Field("c", Schema.of({"columns": {"c": declared}}).columns["c"])
+    taken = field.take(items)
+    if taken is not None:
+        assert not any(broken(declared, item) for item in items)
+        assert_same(taken, field.hold(items))
+
+
+@pytest.mark.parametrize("rows", [1, 20])
+@pytest.mark.parametrize(
+    ("kind", "item"),
+    [("integer", 2**63), ("integer", 2.0**63), ("integer", -(2**64)), ("integer", 0.5), ("integer", True),
+     ("number", math.inf), ("number", 10**400), ("number", "1"), ("boolean", 1), ("string", 1), ("category", 0.5),
+     ("timestamp", "now"), ("timestamp", "2026-02-30T00:00"), ("timestamp", 0), ("date", "20260131"), ("date", "NaT")],
+)  # fmt: skip
+def test_what_json_can_write_and_a_column_cannot_hold_is_refused(kind: str, item: Any, rows: int) -> None:
+    validator = Validator(Schema.of({"columns": {"c": {"type": kind, "nullable": True}}}))
+    checked = validator.records([{"c": None}] * (rows - 1) + [{"c": item}])
+    assert [(p.row, p.rule) for p in checked.problems] == [(rows - 1, "type")]
 
 
 def assert_same(found: Any, expected: Any) -> None:

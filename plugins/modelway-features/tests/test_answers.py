@@ -76,6 +76,15 @@ def test_category_codes_mean_the_same_in_every_request() -> None:
     assert one.codes.tolist() == two.codes.tolist()[::-1] == [2, 0]
 
 
+def test_a_category_that_is_called_other_is_the_one_of_unseen_values() -> None:
+    train, later = {"c": Category.of(["oak", "other"])}, {"c": Category.of(["palm", "other"])}
+    found = after(NativeCategory(columns=("c",), unseen="other"), train, later)["c"]
+    assert found.values == ("oak", "other")
+    assert found.codes.tolist() == [1, 1]
+    columns = after(OneHot(columns=("c",), unseen="other"), train, later)
+    assert rows(columns) == {"c_oak": [0, 0], "c_other": [1, 1]}
+
+
 def test_whole_numbers_and_booleans_are_the_same_category_in_training_and_in_a_request() -> None:
     for train, request in ((np.asarray([3, 1, 2]), array(3.0)), (np.asarray([True, False]), array(1.0))):
         found = after(OneHot(columns=("x",), unseen="error"), {"x": train}, {"x": request})
@@ -167,6 +176,12 @@ def test_imputed_columns_hold_no_missing_value_and_say_where_they_did() -> None:
     assert rows(after(Impute(columns=("c",), strategy="most_frequent"), numbered, {"c": Category.of([None])})) == {
         "c": [7]
     }
+
+
+def test_of_equally_frequent_values_the_first_in_order_fills_in() -> None:
+    component = Impute(columns=("c",), strategy="most_frequent")
+    for items in (["oak", "elm"], ["elm", "oak"]):
+        assert component.finish(component.summarise({"c": Category.of(items)})) == {"columns": {"c": "elm"}}
 
 
 def test_an_empty_training_column_is_refused_by_name_where_it_cannot_be_fitted() -> None:

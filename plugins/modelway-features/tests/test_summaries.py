@@ -57,6 +57,11 @@ def test_deviation_survives_a_mean_that_dwarfs_it() -> None:
     assert found.deviation == pytest.approx(np.std(values - 1e9), rel=1e-6)
 
 
+def test_zeros_of_either_sign_are_one_value() -> None:
+    one, two = (folded(Quantiles, np.split(np.asarray(zeros), 2)) for zeros in ((0.0, -0.0), (-0.0, 0.0)))
+    assert str(one.quantiles(SHARES)) == str(two.quantiles(SHARES)) == str([0.0] * len(SHARES))
+
+
 @given(cut_arrays(st.floats(allow_nan=False, allow_infinity=False, width=32)))
 def test_small_quantiles_equal_numpy_for_any_cut(data: Any) -> None:
     values, pieces = data
@@ -67,18 +72,21 @@ def test_small_quantiles_equal_numpy_for_any_cut(data: Any) -> None:
     assert found.rank_error == 0
 
 
-@given(cut_arrays(st.integers(0, 400).map(float) | FINITE, largest=600), st.randoms(use_true_random=False))
-@settings(max_examples=60)
-def test_sketched_quantiles_keep_their_stated_bound_in_any_shape_of_merging(data: Any, random: Any) -> None:
-    values, pieces = data
-    if not len(values):
-        return
+@given(st.integers(1, 1_500), st.sampled_from([30, 300, 0]), st.integers(0, 12), st.integers(0, 2**32 - 1))
+@settings(max_examples=80, deadline=None)
+def test_sketched_quantiles_keep_their_stated_bound_in_any_shape_of_merging(
+    rows: int, distinct: int, cuts: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.integers(0, distinct, rows).astype(float) if distinct else rng.normal(size=rows)
+    values = values if rng.random() < 0.7 else np.sort(values)
+    pieces = np.split(values, np.sort(rng.integers(0, rows + 1, cuts)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sketch, "EXACT", 20)
         patch.setattr(sketch, "CAPACITY", 16)
         summaries = [Quantiles.of(piece) for piece in pieces]
         while len(summaries) > 1:  # neighbours merge in any order, as on workers
-            at = random.randrange(len(summaries) - 1)
+            at = int(rng.integers(len(summaries) - 1))
             summaries[at : at + 2] = [summaries[at].merge(summaries[at + 1])]
         found = summaries[0]
         held = sum(len(level) << h for h, level in enumerate(found.levels)) or int(found.counts.sum())
@@ -94,13 +102,17 @@ def test_sketched_quantiles_keep_their_stated_bound_in_any_shape_of_merging(data
     assert (found.low, found.high) == (ordered[0], ordered[-1])
 
 
-def test_quantiles_of_a_million_rows_are_within_a_ten_thousandth_of_their_rank() -> None:
+def test_quantiles_of_a_million_rows_are_within_two_ten_thousandths_of_their_rank() -> None:
     values = np.random.default_rng(1).lognormal(size=1_000_000)
-    found = folded(Quantiles, np.array_split(values, 16))
-    assert 0 < found.rank_error <= 1e-4
-    ranks = np.searchsorted(np.sort(values), found.quantiles(SHARES)) / len(values)
-    assert np.abs(ranks - SHARES).max() <= 1e-4
-    assert sum(map(len, found.levels)) < 300_000
+    ordered = np.sort(values)
+    for batches in (16, 90):
+        found = folded(Quantiles, np.array_split(values, batches))
+        assert 0 < found.rank_error < 1.2e-4  # one after the other, errors of a level cancel in pairs
+        ranks = np.searchsorted(ordered, found.quantiles(SHARES)) / len(values)
+        assert np.abs(ranks - SHARES).max() <= found.rank_error + 1e-6
+        assert sum(map(len, found.levels)) < 300_000
+    halves = [folded(Quantiles, np.array_split(half, 45)) for half in np.array_split(values, 2)]
+    assert halves[0].merge(halves[1]).rank_error < 2e-4
 
 
 def test_sorted_rows_do_not_break_the_bound() -> None:

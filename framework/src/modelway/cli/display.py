@@ -151,7 +151,8 @@ def facts(body: Any) -> str:
         return f"{body['rules']} rules, {found} broken" if found else f"{body['rules']} rules hold"
     if "folds" in body:
         last = list(body["folds"].values())[-1]
-        return ", ".join(f"{n} {phase}" for phase, n in last.items() if n)
+        more = f" in the last of {len(body['folds'])} folds" if len(body["folds"]) > 1 else ""
+        return ", ".join(f"{last[phase]} {phase}" for phase in ("train", "valid", "test") if last[phase]) + more
     if "reasons" in body:
         return f"{sum(r['passed'] for r in body['reasons'])} of {len(body['reasons'])} pass"
     if "rows" in body:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ShareModel(Model):
-    """A model for tests: the same share for every row, moved a little by the first column."""
+    """A model for tests: the same share for every row, moved a little by its numbers."""
 
     share: float
 
@@ -32,8 +32,8 @@ class ShareModel(Model):
         """Return one score per row."""
         import numpy as np
 
-        first = np.nan_to_num(np.asarray(next(iter(columns.values())), dtype=float))
-        return {"score": np.clip(self.share + 0.01 * first, 0.0, 1.0)}
+        numbers = [np.nan_to_num(column.astype(float)) for column in columns.values() if hasattr(column, "dtype")]
+        return {"score": np.clip(self.share + 0.01 * sum(numbers), 0.0, 1.0)}
 
     def save(self, folder: Folder) -> None:
         """Write ``share.json``."""

@@ -178,6 +178,8 @@ def from_records(records: Sequence[Mapping[str, Any]], kinds: Mapping[str, str])
         for row, item in enumerate(items):
             if isinstance(item, (list, tuple, dict)):
                 raise DataError(f"{item!r} is not one value", where=f"row {row}, column {name}")
+            if kind in ("timestamp", "date") and isinstance(item, (bool, int, float)):
+                raise DataError(f"{item!r} is not of type {kind}, as ISO text", where=f"row {row}, column {name}")
         if kind in ("category", "string"):
             columns[name] = Category.of(items)
             continue

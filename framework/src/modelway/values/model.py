@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from modelway.errors import DataError, nearest
 from modelway.schema import Schema, Task
 from modelway.values.artifact import Folder, Value
-from modelway.values.columns import Columns, from_records
+from modelway.values.columns import Columns, from_records, to_records
 
 if TYPE_CHECKING:
     from modelway.values.columns import Array
@@ -158,12 +158,10 @@ class ScoringModel(Value, kind="ScoringModel"):
         return float(np.abs(found - np.asarray(self.golden["scores"])).max())
 
     def with_golden(self, rows: list[dict[str, Any]]) -> ScoringModel:
-        """Return the model with golden rows: their features and scores as computed here and now."""
+        """Return the model with golden rows: their features and scores as computed here and now, missing as None."""
         columns = self.features(from_records(rows, self.kinds))
-        arrays: dict[str, Any] = {name: getattr(column, "codes", column) for name, column in columns.items()}
-        features = {
-            name: (array.astype(str) if array.dtype.kind == "M" else array).tolist() for name, array in arrays.items()
-        }
+        records = to_records(columns)
+        features = {name: [record[name] for record in records] for name in columns}
         scores = self.model.predict(columns)["score"].tolist()
         return replace(self, golden={"rows": rows, "features": features, "scores": scores})
 

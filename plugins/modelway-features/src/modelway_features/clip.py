@@ -15,7 +15,7 @@ from modelway_features.sketch import Quantiles
 class Clip(Columnwise, name="clip"):
     """Replace numbers beyond a bound by that bound, declared or a quantile of the training rows.
 
-    Quantiles are exact up to 100,000 distinct values; beyond, their rank is off by at most 0.03 % of the rows.
+    Quantiles are exact up to 100,000 distinct values; beyond, their rank is off by at most 0.05 % of the rows.
     Infinite values are bounded like any other. Missing stays missing.
     """
 

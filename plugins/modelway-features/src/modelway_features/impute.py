@@ -18,7 +18,7 @@ class Impute(Columnwise, name="impute"):
 
     ``mean`` and ``median`` are for numbers; ``most_frequent`` and ``constant`` for categories too. Of equally frequent
     values the first in order is taken. The median is exact up to 100,000 distinct values; beyond, its rank is off by
-    at most 0.03 % of the rows. With ``indicator``, each column gets a second one, ``<column>_missing``, 1 where its
+    at most 0.05 % of the rows. With ``indicator``, each column gets a second one, ``<column>_missing``, 1 where its
     value was missing.
     """
 

@@ -17,7 +17,7 @@ class Scale(Columnwise, name="scale"):
 
     ``standard``: (x - mean) / standard deviation of the population; ``minmax``: (x - smallest) / (largest - smallest),
     outside 0 to 1 for values beyond those of the training rows; ``robust``: (x - median) / (third - first quartile),
-    exact up to 100,000 distinct values and beyond with ranks off by at most 0.03 % of the rows. A column that does
+    exact up to 100,000 distinct values and beyond with ranks off by at most 0.05 % of the rows. A column that does
     not vary is shifted only. Missing stays missing.
     """
 

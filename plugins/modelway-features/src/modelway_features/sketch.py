@@ -30,10 +30,10 @@ class Quantiles:
     ``CAPACITY`` values is sorted and every second one moves up a level, the odd and the even ones in turn.
 
     A compaction of level h moves a rank by at most 2**h rows, and the next one there moves it the other way, so one
-    of two counts towards ``error``. It takes more than ``CAPACITY * 2**h`` rows, so n rows cost each of the
-    log2(n / CAPACITY) + 1 levels at most n / (2 * CAPACITY) when batches are merged one after the other, and twice
-    that when merged in any other shape. One after the other, a quantile's rank is off by at most 0.01 % of a million
-    rows, 0.03 % of a thousand million; memory grows by 256 KiB with each doubling of the rows.
+    of two counts towards ``error``. Each takes at least ``CAPACITY * 2**h`` rows, and a row passes a level once: n rows
+    cost each of the log2(n / CAPACITY) + 1 levels at most n / CAPACITY in whatever shape summaries are merged, and
+    about half of that one after the other. So a quantile's rank is off by at most 0.02 % of a million rows, 0.05 % of a
+    thousand million. Memory grows by 256 KiB with each doubling of the rows.
 
     Attributes:
         rows: Number of values; low and high: the smallest and the largest, always exact.

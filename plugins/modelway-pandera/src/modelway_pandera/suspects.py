@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: Regular expressions that Python and RE2, arrow's engine, read alike: no escaped classes but ``\d``, no look-around,
 #: no POSIX classes, no possessive quantifiers.
 _COMMON = re.compile(r"(?:[A-Za-z0-9 _:@#/,;=%&~\"'<>.^$|()*+?{}\]!-]|\[(?!:)|\\[d.+*?()/-])*")
-_DIFFER = re.compile(r"\(\?(?!:)|\{,|[*+?}]\+|\[\^[^\]]*\\|\[[^\]]*\[")
+_DIFFER = re.compile(r"\(\?(?!:)|\{,|[*+?}]\+|\[\^.*\\d|\[[^\]]*\[")
 
 
 def suspects(rule: str, ask: Any, column: Held) -> Array:

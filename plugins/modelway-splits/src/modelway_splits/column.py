@@ -60,8 +60,8 @@ class Column(Splitter, name="column"):
 class ColumnKFold(Splitter, name="column_kfold"):
     """Cross-validate on a column's values: each is a fold.
 
-    Fold ``cv1`` tests on the rows of the first of ``values``, and so on; the fold ``final`` trains on all rows. The values
-    are declared, since a plan knows its folds before any data is read.
+    Fold ``cv1`` tests on the rows of the first of ``values``, and so on; the fold ``final`` trains on all rows. The
+    values are declared, since a plan knows its folds before any data is read.
     """
 
     values: tuple[str | int, ...] = param(..., "Values of the column, one for each fold, in the order of the folds.")

@@ -30,7 +30,7 @@ class Group(Splitter, name="group"):
             DataError: too few groups, or a row without a group.
         """
         groups, _ = levels(table, column_name(self, "group", run, table))
-        test = _drawn(groups, self.test, run.rng("split", "test"))
+        test = _drawn(groups, self.test, run.rng("split", "test"), leave=2 if self.valid else 1)
         return holdout(table, test, _whole_groups(groups, self.valid, run), run)
 
 
@@ -79,18 +79,20 @@ class GroupKFold(Splitter, name="group_kfold"):
         return cross_validation(table, tests, _whole_groups(groups, self.valid, run), run)
 
 
-def _drawn(groups: Array, part: float, rng: np.random.Generator) -> Array:
+def _drawn(groups: Array, part: float, rng: np.random.Generator, *, leave: int = 1) -> Array:
+    """Draw whole groups that hold about a share of the rows, leaving at least ``leave`` groups."""
     import numpy as np
 
     present, groups = np.unique(groups, return_inverse=True)
-    if len(present) < 2:
+    if len(present) <= leave:
         raise DataError(
-            f"{len(present)} group cannot be split: two phases need two groups",
+            f"{leave + 1} phases need {leave + 1} groups or more, and there {'is' if len(present) == 1 else 'are'}"
+            f" {len(present)} to split",
             where="split.column",
             mend="Name a column of finer groups, or leave out the validation share",
         )
     drawn = rng.permutation(len(present))
-    held = np.cumsum(np.bincount(groups)[drawn])[:-1]
+    held = np.cumsum(np.bincount(groups)[drawn])[:-leave]
     count = int(np.argmin(np.abs(held - part * len(groups)))) + 1
     return np.flatnonzero(np.isin(groups, drawn[:count]))
 

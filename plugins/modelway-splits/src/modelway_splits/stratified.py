@@ -33,7 +33,7 @@ class Stratified(Splitter, name="stratified"):
             DataError: a class with too few rows, or a missing value.
         """
         codes, values = levels(table, column_name(self, "target", run, table))
-        _enough(codes, values, 3 if self.valid else 2, "for a row in each phase")
+        _enough(codes, values, 2, "to train and to test")
         test = _drawn(codes, self.test, "test", run.rng("split", "test"))
         return holdout(table, test, _by_class(codes, self.valid, run), run)
 
@@ -97,19 +97,19 @@ def _drawn(codes: Array, part: float, what: str, rng: np.random.Generator) -> Ar
 
     share(len(codes), part, what)
     order = _by_class_then_chance(codes, rng)
-    steps = np.floor(np.arange(len(codes) + 1) * part + 0.5)
-    chosen = np.diff(steps) > 0
-    ordered = codes[order]
-    last = np.append(ordered[1:] != ordered[:-1], True)
-    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-    whole = np.logical_and.reduceat(chosen, starts)[np.cumsum(np.append(0, np.diff(ordered) != 0))]
-    return order[chosen & ~(whole & last)]
+    chosen = np.diff(np.floor(np.arange(len(codes) + 1) * part + 0.5)) > 0
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    whole = np.logical_and.reduceat(chosen, starts)
+    chosen[starts[whole]] = False  # every class keeps a training row
+    drawn: Array = order[chosen]
+    return drawn
 
 
 def _by_class(codes: Array, valid: float, run: Run) -> Carve:
     def carve(rows: Array, fold: str) -> Array:
         if not valid:
             return rows[:0]
-        return rows[_drawn(codes[rows], valid, "validation", run.rng("split", "valid", fold))]
+        chosen: Array = rows[_drawn(codes[rows], valid, "validation", run.rng("split", "valid", fold))]
+        return chosen
 
     return carve

@@ -39,9 +39,16 @@ class Time(Splitter, name="time"):
         import numpy as np
 
         line = _Line(self, run, table)
-        start = line.begin_of_moment(table.rows - share(table.rows, self.test, "test"))
-        codes = np.full(table.rows, PHASES["test"], dtype=np.int8)
-        codes[:start] = line.past(start, self.gap, self.valid, None)
+        start = line.moment(table.rows - share(table.rows, self.test, "test"))
+        if not start:
+            raise DataError(
+                f"The share of test rows begins at the first moment of column '{line.name}', {line.times[0]}",
+                where="split.test",
+                mend="Set a smaller test share, or go by a finer time",
+            )
+        codes = np.full(table.rows, PHASES["unused"], dtype=np.int8)
+        codes[start:] = PHASES["test"]
+        line.train(codes, line.before(start, self.gap), self.gap, self.valid)
         return Split.of(table, {"holdout": line.in_table_order(codes)}, run)
 
 
@@ -91,11 +98,11 @@ class Rolling(Splitter, name="rolling"):
             start = first + i * size
             codes = np.full(rows, PHASES["unused"], dtype=np.int8)
             codes[start : start + size] = PHASES["test"]
-            codes[:start] = line.past(start, self.gap, self.valid, self.max_train)
+            line.train(codes, line.before(start, self.gap), self.gap, self.valid, self.max_train)
             labels[f"cv{i + 1}"] = line.in_table_order(codes)
-        final = line.past(rows, 0, self.valid, self.max_train, valid_gap=self.gap)
-        labels["final"] = line.in_table_order(final)
-        return Split.of(table, labels, run)
+        final = np.full(rows, PHASES["unused"], dtype=np.int8)
+        line.train(final, rows, self.gap, self.valid, self.max_train)
+        return Split.of(table, labels | {"final": line.in_table_order(final)}, run)
 
 
 class _Line:
@@ -115,23 +122,16 @@ class _Line:
         self.order = np.argsort(times, kind="stable")
         self.times = times[self.order]
 
-    def begin_of_moment(self, place: int) -> int:
-        """Return the first place that has the moment of ``place``.
-
-        Raises:
-            DataError: that is the first of all.
-        """
-        start = int(self.times.searchsorted(self.times[place], "left"))
-        if not start:
-            raise DataError(
-                f"The share of test rows begins at the first moment of column '{self.name}', {self.times[0]}",
-                where="split.test",
-                mend="Set a smaller test share, or go by a finer time",
-            )
-        return start
+    def moment(self, place: int) -> int:
+        """Return the first place that has the moment of ``place``."""
+        return int(self.times.searchsorted(self.times[place], "left"))
 
     def before(self, start: int, gap: int | str) -> int:
-        """Return how many rows lie before the gap that ends where place ``start`` begins."""
+        """Return how many rows lie before the gap that ends at place ``start``.
+
+        Raises:
+            ConfigError: a gap that is no duration, or a duration where the column holds numbers.
+        """
         import numpy as np
 
         if isinstance(gap, int):
@@ -145,33 +145,29 @@ class _Line:
                 where="split.gap",
                 mend="Give the gap in rows",
             )
-        if not 0 < start < len(self.times):
-            return start
         return int(self.times.searchsorted(self.times[start] - np.timedelta64(span, "s"), "left"))
 
-    def past(
-        self, start: int, gap: int | str, valid: float, most: int | None, valid_gap: int | str | None = None
-    ) -> Array:
-        """Return the codes of the rows before ``start``: unused, training, gap, validation, gap."""
-        import numpy as np
+    def train(self, codes: Array, stop: int, gap: int | str, valid: float, most: int | None = None) -> None:
+        """Mark the training rows before ``stop``, at most ``most``, and the latest of them as validation rows.
 
-        codes = np.full(start, PHASES["unused"], dtype=np.int8)
-        stop = self.before(start, gap)
+        Raises:
+            DataError: no training row is left.
+        """
         begin = max(stop - most, 0) if most else 0
-        if stop <= begin:
-            raise DataError(
-                f"The gap {gap} leaves no training row", where="split.gap", mend="Set a smaller gap or test share"
-            )
+        if stop <= 0:
+            raise DataError(f"The gap {gap} leaves no training row", where="split.gap", mend="Set a smaller gap")
         codes[begin:stop] = PHASES["train"]
         if valid:
-            origin = stop - share(stop - begin, valid, "validation")
-            codes[origin:stop] = PHASES["valid"]
-            end = self.before(origin, gap if valid_gap is None else valid_gap)
-            codes[max(end, begin) : origin] = PHASES["unused"]
+            origin = self.moment(stop - share(stop - begin, valid, "validation"))
+            end = self.before(origin, gap)
             if end <= begin:
-                raise DataError("The gap before the validation rows leaves no training row", where="split.gap",
-                                mend="Set a smaller gap or validation share")  # fmt: skip
-        return codes
+                raise DataError(
+                    "Validation rows and the gap before them leave no training row",
+                    where="split.valid",
+                    mend="Set a smaller validation share or gap, or go by a finer time",
+                )
+            codes[end:origin] = PHASES["unused"]
+            codes[origin:stop] = PHASES["valid"]
 
     def in_table_order(self, codes: Array) -> Array:
         """Return codes in order of time as codes of the table's rows."""

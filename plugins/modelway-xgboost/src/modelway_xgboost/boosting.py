@@ -29,7 +29,7 @@ def boost(
     from xgboost.callback import EarlyStopping, TrainingCallback
     from xgboost.core import XGBoostError
 
-    class Report(TrainingCallback):  # type: ignore[misc]
+    class Report(TrainingCallback):
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
             scores = {
                 f"{phase}_{metric}": float(values[-1])

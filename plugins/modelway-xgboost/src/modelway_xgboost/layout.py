@@ -113,7 +113,7 @@ class Layout:
                 raise _text(name)
             places = self._places[name]
             codes = np.asarray([places.get(value, -1) for value in column.values] + [-1], np.int32)[codes]
-        return np.where(codes < 0, np.float32(np.nan), codes.astype(np.float32))  # type: ignore[no-any-return]
+        return np.where(codes < 0, np.float32(np.nan), codes.astype(np.float32))
 
     @cached_property
     def _places(self) -> dict[str, dict[Any, int]]:

@@ -92,7 +92,7 @@ class Rows:
 
         source, described = self, self._described
 
-        class Stream(DataIter):  # type: ignore[misc]
+        class Stream(DataIter):
             def __init__(self) -> None:
                 super().__init__()
                 self.batches: Iterator[Batch] = iter(())
