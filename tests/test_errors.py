@@ -41,7 +41,12 @@ def test_a_misspelt_word_gets_the_nearest_and_a_strange_one_the_list() -> None:
 
 @pytest.mark.parametrize(
     ("number", "mend"),
-    [(errno.ENOSPC, "Free some space"), (errno.EDQUOT, "Free some space"), (errno.EROFS, "read-only"), (errno.EACCES, "rights")],
+    [
+        (errno.ENOSPC, "Free some space"),
+        (errno.EDQUOT, "Free some space"),
+        (errno.EROFS, "read-only"),
+        (errno.EACCES, "rights"),
+    ],
 )
 def test_a_disk_that_refuses_is_a_paragraph_with_a_mend(number: int, mend: str) -> None:
     with pytest.raises(StoreError, match=mend) as told, explained("It cannot be written", "/store"):

@@ -59,7 +59,9 @@ def test_division_by_zero_and_the_log_of_nothing_are_values_not_crashes() -> Non
     assert Expression("log(b)")(zero).tolist() == [-np.inf, -np.inf]
 
 
-@pytest.mark.parametrize("text", ["log(a, b)", "maximum(b)", "where(flag, a)", "abs()", "isnull(a, b)", "round(a, 1, 2)"])
+@pytest.mark.parametrize(
+    "text", ["log(a, b)", "maximum(b)", "where(flag, a)", "abs()", "isnull(a, b)", "round(a, 1, 2)"]
+)
 def test_a_wrong_number_of_operands_is_refused_and_overwrites_no_column(text: str) -> None:
     with pytest.raises(ConfigError, match="operands"):
         Expression(text)
@@ -111,7 +113,9 @@ def test_a_misspelt_function_or_column_gets_the_nearest() -> None:
         Expression("mean_radius * 2")(COLUMNS)
 
 
-@pytest.mark.parametrize("text", ["word + 1", "word < 'z'", "when > 'x'", "b ** -1", "b + 1000000000000000000000000000000"])
+@pytest.mark.parametrize(
+    "text", ["word + 1", "word < 'z'", "when > 'x'", "b ** -1", "b + 1000000000000000000000000000000"]
+)
 def test_what_cannot_be_computed_is_explained(text: str) -> None:
     with pytest.raises(DataError, match="cannot be computed") as told:
         Expression(text, where="conf/features.yaml:3")(COLUMNS)

@@ -32,7 +32,10 @@ def test_a_schema_comes_back_from_its_plain_form() -> None:
     [
         ({"columns": {"a": {"type": "numbr"}}}, r"'schema\.columns\.a\.type' is 'numbr'.*Did you mean 'number'"),
         ({"columns": {"a": {}}}, r"'schema\.columns\.a\.type' is required"),
-        ({"columns": {"a": {"type": "number", "nulable": True}}}, r"schema\.columns\.a\.nulable.*Did you mean 'nullable'"),
+        (
+            {"columns": {"a": {"type": "number", "nulable": True}}},
+            r"schema\.columns\.a\.nulable.*Did you mean 'nullable'",
+        ),
         ({"columns": {"a": {"type": "number", "min": "x"}}}, r"'schema\.columns\.a\.min' is 'x'"),
         ({"column": {}}, r"Unknown key 'schema\.column'.*Did you mean 'columns'"),
         ({"columns": {"a": {"type": "number"}}, "rows_at_least": -1}, "must be at least 0"),

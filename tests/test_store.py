@@ -323,8 +323,7 @@ def test_a_full_disk_is_explained_and_what_was_committed_stays(mounted: Callable
     store = Store(str(mounted() / "store"))
     kept = commit(store)
     with pytest.raises(StoreError, match="No space left") as told:
-        for i in range(100):
-            store.put_bytes(bytes([i]) * 50_000)
+        list(map(store.put_bytes, (bytes([i]) * 50_000 for i in range(100))))
     assert "Free some space" in str(told.value)
     again = Store(store.url)
     assert again.lookup(KEY) == kept

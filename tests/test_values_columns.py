@@ -70,7 +70,11 @@ def test_numbers_without_missing_values_are_not_copied() -> None:
 
 def test_rows_are_taken_by_mask_slice_and_position() -> None:
     columns = {"a": np.arange(4), "c": Category.of(["x", "y", None, "x"])}
-    assert [length(take(columns, rows)) for rows in (slice(1, 3), np.array([True, False, False, True]), [0])] == [2, 2, 1]
+    assert [length(take(columns, rows)) for rows in (slice(1, 3), np.array([True, False, False, True]), [0])] == [
+        2,
+        2,
+        1,
+    ]
     assert take(columns, [2, 3])["c"].objects().tolist() == [None, "x"]  # type: ignore[union-attr]
     assert length({}) == 0
 

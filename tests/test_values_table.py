@@ -70,7 +70,9 @@ def test_a_part_whose_bytes_changed_is_never_read(run: Run, tmp_path: Path) -> N
 
 
 def test_changing_a_table_keeps_parts_and_survives_a_part_left_empty(run: Run) -> None:
-    table = make_table(run, {"a": [1.0, 2.0, 3.0, 4.0], "t": pa.array([1, 2, 3, 4], pa.timestamp("us", "UTC"))}, parts=2)
+    table = make_table(
+        run, {"a": [1.0, 2.0, 3.0, 4.0], "t": pa.array([1, 2, 3, 4], pa.timestamp("us", "UTC"))}, parts=2
+    )
     late = table.map(lambda batch: batch.filter(pc.greater(batch["a"], 2.0)), run)
     twice = late.map(lambda batch: batch.append_column("b", pc.multiply(batch["a"], 2)), run)
     assert [part.rows for part in twice.parts] == [0, 2]

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from shop import ROW, package, scoring_model
-from small_model.trainer import LinearModel
 
 from modelway import Bundle, ConfigError, DataError, Directory, PluginError
 from modelway_bentoml import environment, travel
@@ -165,13 +164,10 @@ def test_a_model_without_golden_rows_gives_no_bundle(tmp_path: Path) -> None:
 
 
 def test_code_that_could_not_be_found_again_is_named() -> None:
-    class Local(LinearModel):
-        pass
-
     model = scoring_model()
-    local = type("Hidden", (type(model.trainer),), {}, name="hidden")()
+    hidden = type("Hidden", (type(model.trainer),), {}, name="hidden")()
     with pytest.raises(ConfigError, match="cannot travel"):
-        travel.allowed(replace(model, trainer=local))
+        travel.allowed(replace(model, trainer=hidden))
 
 
 def test_a_project_plugin_travels_as_its_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

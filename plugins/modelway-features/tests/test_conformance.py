@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from modelway.testing import FeatureSuite
+from dataclasses import fields
+from pathlib import Path
 
 import modelway_features
+import yaml
 from modelway_features.bins import Bins
 from modelway_features.category import NativeCategory
 from modelway_features.clip import Clip
@@ -16,6 +18,8 @@ from modelway_features.onehot import OneHot
 from modelway_features.ordinal import Ordinal
 from modelway_features.ratio import Ratio
 from modelway_features.scale import Scale
+
+from modelway.testing import FeatureSuite
 
 
 class TestImputeMedian(FeatureSuite):
@@ -101,3 +105,16 @@ def test_every_feature_is_offered_and_put_through_the_suite() -> None:
     tested = {suite.component.name for suite in FeatureSuite.__subclasses__() if suite.__module__ == __name__}
     assert offered == tested
     assert len(offered) == 11
+
+
+def test_every_example_of_the_readme_can_be_declared_and_each_feature_has_one() -> None:
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    offered = {cls.name: cls for cls in modelway_features.features()}
+    examples = yaml.safe_load(text.split("```yaml")[1].split("```")[0])["features"]
+    shown = set()
+    for example in examples.values():
+        cls = offered[example.pop("use")]
+        shown.add(cls.name)
+        assert set(example) <= {field.name for field in fields(cls)}
+        cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in example.items()})
+    assert shown == set(offered)

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from modelway import Category, take
-
 from modelway_features.bins import Bins
 from modelway_features.category import NativeCategory
 from modelway_features.clip import Clip
@@ -20,6 +18,8 @@ from modelway_features.onehot import OneHot
 from modelway_features.ordinal import Ordinal
 from modelway_features.ratio import Ratio
 from modelway_features.scale import Scale
+
+from modelway import Category, take
 
 ROWS = 400
 
@@ -63,8 +63,9 @@ def test_a_request_of_one_row_takes_microseconds_even_with_a_large_vocabulary() 
     values = [f"v{i}" for i in range(20_000)]
     request = {"x": np.asarray([1.5]), "c": Category.of(["v77"])}
     scale, category = Scale(columns=("x",)), NativeCategory(columns=("c",))
-    states = scale.finish(scale.summarise({"x": np.arange(9.0)})), category.finish(
-        category.summarise({"c": Category.of(values)})
+    states = (
+        scale.finish(scale.summarise({"x": np.arange(9.0)})),
+        category.finish(category.summarise({"c": Category.of(values)})),
     )
     for component, state, column in ((scale, states[0], "x"), (category, states[1], "c")):
         seen = {column: request[column]}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from modelway import Category
-
 from modelway_features.bins import Bins
 from modelway_features.clip import Clip
 from modelway_features.dateparts import DateParts
@@ -17,6 +16,8 @@ from modelway_features.impute import Impute
 from modelway_features.onehot import OneHot
 from modelway_features.ordinal import Ordinal
 from modelway_features.scale import Scale
+
+from modelway import Category
 
 RNG = np.random.default_rng(5)
 TRAIN = np.where(RNG.random(4000) < 0.05, np.nan, RNG.lognormal(2.0, 1.5, 4000))
@@ -29,9 +30,7 @@ LATER_TREES = np.asarray([*WORDS, "palm", "oak", "ash"], dtype=object)
 def fitted(component: Any, column: Any, later: Any, pieces: int = 5) -> dict[str, Any]:
     """Fit on a column in pieces, and apply to a later one."""
     edges = np.linspace(0, len(column), pieces + 1).astype(int)
-    summary, *rest = [
-        component.summarise({"x": column[a:b]}) for a, b in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    summary, *rest = [component.summarise({"x": column[a:b]}) for a, b in pairwise(edges)]
     for other in rest:
         summary = component.merge(summary, other)
     return component.apply(component.finish(summary), {"x": later})

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from modelway import Category, DataError, take
-
 from modelway_features import sketch, vocabulary
 from modelway_features.bins import Bins
 from modelway_features.impute import Impute
@@ -18,6 +17,8 @@ from modelway_features.moments import Moments
 from modelway_features.onehot import OneHot
 from modelway_features.scale import Scale
 from modelway_features.sketch import Quantiles
+
+from modelway import Category, DataError, take
 
 FINITE = st.floats(-1e9, 1e9, allow_subnormal=False)
 SHARES = (0.0, 0.013, 0.25, 0.5, 0.75, 0.9, 1.0)
@@ -141,7 +142,7 @@ def test_the_same_parts_give_the_same_bytes() -> None:
 def test_vocabularies_do_not_depend_on_the_cut(items: list[Any], places: list[int]) -> None:
     edges = [0, *sorted(min(place, len(items)) for place in places), len(items)]
     component = OneHot(columns=("c",), min_count=2, max_categories=2)
-    pieces = [items[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    pieces = [items[a:b] for a, b in pairwise(edges)]
     summary = component.summarise({"c": Category.of(pieces[0])})
     for piece in pieces[1:]:
         summary = component.merge(summary, component.summarise({"c": Category.of(piece)}))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ from modelway.values.artifact import dumps
 __all__ = ["compose", "resolve"]
 
 #: Changes when what a cached composition holds changes.
-_CACHE = 3
+_CACHE = 4
+#: Nanoseconds after which a file's time tells its states apart.
+_SETTLED = 2_000_000_000
 
 
 def compose(
@@ -64,14 +67,17 @@ def _cached(project: Path, overrides: list[str], workspace: Workspace, plugins: 
         pass
     from modelway.config.compose import compose_with_hydra
 
+    began = time.time_ns()
     config, origin, watched = compose_with_hydra(project, overrides, workspace, plugins)
     text = "".join(Path(p).read_text(encoding="utf-8") for p in watched if Path(p).is_file())
     names = sorted(set(re.findall(r"\$\{oc\.env:\s*([A-Za-z_]\w*)", text + " ".join(overrides))))
     found = {"config": config, "origin": origin, "watched": watched, "environment": names}
     found["state"] = _state(watched, names)
+    # A file that changed a moment ago may change again without its time showing it, or while it was being read.
+    settled = all(stat is None or began - stat[0] > _SETTLED for stat in found["state"][: len(watched)])
     impure = re.search(r"\$\{(?!oc\.env|oc\.select|vars\b)[a-z_.]+:", text + " ".join(overrides))
-    if not impure:
-        workspace.write_cache(path, dumps(found))
+    if settled and not impure:
+        workspace.write_cache(path, json.dumps(found).encode())  # in the order written: features run in that order
     return found
 
 

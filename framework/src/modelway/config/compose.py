@@ -30,14 +30,14 @@ VERSION_BASE = "1.3"
 
 
 def search_path(project: Path, workspace: Workspace, plugins: Plugins) -> list[Path]:
-    """Return the configuration folders in order of precedence: project, workspace, plugins, framework."""
+    """Return where configuration may be, in order of precedence: project, workspace, plugins, framework."""
     folders = [project / "conf", workspace.root / "conf"]
     packages = sorted({plugin.module.partition(".")[0] for plugin in plugins.loaded.values()} - {"modelway", ""})
     for package in [*packages, "modelway"]:
         spec = importlib.util.find_spec(package)
         for location in (spec.submodule_search_locations or ()) if spec else ():
             folders.append(Path(location) / "conf")
-    return list(dict.fromkeys(folder for folder in folders if folder.is_dir()))
+    return list(dict.fromkeys(folders))
 
 
 def register(plugins: Plugins) -> None:
@@ -62,8 +62,10 @@ def compose_with_hydra(
     """
     dropped = [text.lstrip("~") for text in overrides if re.fullmatch(r"~\w+", text)]
     overrides = [text for text in overrides if not re.fullmatch(r"~\w+", text)]
-    folders = search_path(project, workspace, plugins)
-    watched = [str(path) for folder in folders for path in (folder, *sorted(folder.rglob("*"))) if _relevant(path)]
+    places = search_path(project, workspace, plugins)
+    folders = [place for place in places if place.is_dir()]
+    watched = [str(place) for place in places if not place.is_dir()]  # one that appears changes the composition too
+    watched += [str(path) for folder in folders for path in (folder, *sorted(folder.rglob("*"))) if _relevant(path)]
     for path in watched:
         if path.endswith(".yaml"):
             file_layer(Path(path), "")  # Hydra's own message for a broken file names neither file nor line

@@ -116,10 +116,12 @@ class Engine:
             }
         project = self.experiment.project
         number = self.ledger.aliases(project).get("champion")
-        champion = next((v for v in self.ledger.versions(project) if v["number"] == number), None)
+        versions = {version["number"]: version for version in self.ledger.versions(project)}
+        before = self.ledger.took_over_from(project, number) if number else None
         history = History(
-            self.store.lookup, self.ledger.last_fingerprints(project), data, meter.version_of, self.stats, champion
-        )
+            self.store.lookup, self.ledger.last_fingerprints(project), data, meter.version_of, self.stats,
+            versions.get(number), versions.get(before),
+        )  # fmt: skip
         plan = make(self.experiment, history, force=force, select=select)
         self.stats.save(self.workspace.write_cache)
         return plan
@@ -252,9 +254,9 @@ class Engine:
         """Return the manifest of an output by its digest."""
         return manifest_of(self.ledger, self.store, digest)
 
-    def champion(self) -> Any:
-        """Load the champion's scoring model."""
-        return self.load(self.artifact(self.ledger.version(f"{self.experiment.project}@champion")["model"]))
+    def scoring_model(self, digest: str) -> Any:
+        """Load a version's scoring model by its digest."""
+        return self.load(self.artifact(digest))
 
 
 def load_value(store: Store, manifest: Manifest, plugins: Plugins) -> Any:

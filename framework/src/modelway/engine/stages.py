@@ -68,11 +68,13 @@ class Executor:
     Args:
         experiment: What is declared.
         value: Returns the output of an earlier step.
-        champion: Loads the champion's scoring model.
+        scoring_model: Loads a version's scoring model by its digest.
     """
 
-    def __init__(self, experiment: Experiment, value: Callable[[str], Any], champion: Callable[[], ScoringModel]) -> None:
-        self.experiment, self.value, self.champion = experiment, value, champion
+    def __init__(
+        self, experiment: Experiment, value: Callable[[str], Any], scoring_model: Callable[[str], ScoringModel]
+    ) -> None:
+        self.experiment, self.value, self.scoring_model = experiment, value, scoring_model
 
     def compute(self, step: Step, run: Run) -> Value:
         """Compute a step's output."""
@@ -141,7 +143,7 @@ class Executor:
         return measure(step.components, [self.value(name) for name in step.inputs], run)
 
     def _champion(self, step: Step, run: Run) -> Scores:
-        split, champion = self.value("split"), self.champion()
+        split, champion = self.value("split"), self.scoring_model(step.own["model"])
         predictions = []
         for fold in split.folds[:-1] or split.folds:
             seen = replace(split.at(fold), steps=champion.steps)

@@ -328,6 +328,14 @@ class Ledger:
             )
             self.event("promoted", f"{project}@{number}", {"alias": alias, "from": before, "to": number, "why": why})
 
+    def took_over_from(self, project: str, number: int, alias: str = "champion") -> int | None:
+        """Return the version that an alias pointed to before it first pointed to this one; None where to none."""
+        subject = f"{project}@{number}"
+        for event in self.events(subject):
+            if event["subject"] == subject and event["kind"] == "promoted" and event["body"]["alias"] == alias:
+                return event["body"]["from"]  # type: ignore[no-any-return]
+        return None
+
     def event(self, kind: str, subject: str, body: Mapping[str, Any]) -> None:
         """Append a decision to the record."""
         with self.db.transaction():

@@ -14,7 +14,7 @@ from modelway.schema import Schema
 from modelway.stages import Trainer
 from modelway.testing.make import make_table
 from modelway.testing.suite import ComponentSuite, rows_of, strict, unpickled
-from modelway.values import Bundle, Columns, Deployment, Model, ScoringModel
+from modelway.values import Bundle, Category, Columns, Deployment, Model, ScoringModel
 
 if TYPE_CHECKING:
     from modelway.context import Run
@@ -32,7 +32,9 @@ class ShareModel(Model):
         """Return one score per row."""
         import numpy as np
 
-        numbers = [np.nan_to_num(column.astype(float)) for column in columns.values() if hasattr(column, "dtype")]
+        numbers = [
+            np.nan_to_num(column.astype(float)) for column in columns.values() if not isinstance(column, Category)
+        ]
         return {"score": np.clip(self.share + 0.01 * sum(numbers), 0.0, 1.0)}
 
     def save(self, folder: Folder) -> None:

@@ -16,11 +16,10 @@ from modelway_features.columnwise import data_error
 class Derive(Feature, name="derive"):
     """Add columns computed by declared expressions; the columns that they read stay.
 
-    An expression may use the others' columns, in whatever order they are written; its own name there means the column of
-    that name in the table. Comparisons give 1 and 0, where a missing value equals
-    nothing; the difference of two times is in seconds. A result that is no finite number although nothing it was
-    computed from is missing (a division by zero, the logarithm of a negative number) becomes ``missing``, or is refused
-    (``error``).
+    An expression may use the others' columns, in whatever order they are written; its own name there means the column
+    of that name in the table. Comparisons give 1 and 0, where a missing value equals nothing; the difference of two
+    times is in seconds. A result that is no finite number although nothing it was computed from is missing (a division
+    by zero, the logarithm of a negative number) becomes ``missing``, or is refused (``error``).
     """
 
     fitted: ClassVar[bool] = False

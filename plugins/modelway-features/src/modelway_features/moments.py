@@ -29,10 +29,14 @@ class Moments:
         """Summarise finite values, shape (rows,)."""
         if not len(values):
             return cls()
-        mean = float(values.mean())
-        away = values - mean
-        away *= away
-        return cls(len(values), mean, float(away.sum()), float(values.min()), float(values.max()))
+        import numpy as np
+
+        with np.errstate(over="ignore", invalid="ignore"):  # whoever fits sees that the result is not finite
+            mean = float(values.mean())
+            away = values - mean
+            away *= away
+            squares = float(away.sum())
+        return cls(len(values), mean, squares, float(values.min()), float(values.max()))
 
     def merge(self, later: Moments) -> Moments:
         """Return the summary of both."""

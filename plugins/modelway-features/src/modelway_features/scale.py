@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Literal
 
 from modelway import Columns, param
@@ -33,7 +34,18 @@ class Scale(Columnwise, name="scale"):
         return Quantiles.of(values) if self.method == "robust" else Moments.of(values)
 
     def fit(self, name: str, summary: Any) -> list[float]:
-        """Return what is subtracted and what is divided by."""
+        """Return what is subtracted and what is divided by.
+
+        Raises:
+            DataError: the values are too large for their spread to be a number.
+        """
+        shift, size = self._size(summary)
+        if not (isfinite(shift) and isfinite(size)):
+            what = f"its values from {summary.low:g} to {summary.high:g} are too large to be scaled"
+            raise self.error(name, what, mend="Bound it with 'clip' first")
+        return [shift, size]
+
+    def _size(self, summary: Any) -> list[float]:
         if not summary.rows:
             return [0.0, 1.0]
         if summary.low == summary.high:

@@ -1,13 +1,14 @@
 """The check ``pandera``: every rule of the declared schema, over every part, in one pass.
 
-Who does what. The declared schema is the source, and pandera's objects are made from it (``objects``). Running them on
-every batch would cost an import of pandas and pandera of about a second, a pandas frame of every batch, and, in lazy
-mode, a row of output for each broken value. So each batch is first asked for suspects (``suspects``): a superset of the
-values that can break a rule, found by arrow and numpy on the columns as they are read. Nearly always there are none,
-and nothing else is loaded. Suspects, and only they, go to pandera's own ``Check`` objects, whose verdict counts; what
-is kept of it is a count and the first few places (``tally``). The parts' summaries merge in row order, so the findings
-are the same however the rows are cut into parts and whatever computes them. Uniqueness and order cross parts, and are
-reductions of their own (``across``); pandera, part by part, cannot see them.
+Who does what. The declared schema is the source, and pandera's objects are made from it (``objects``). To validate
+every batch with them would cost pandera's import, a pandas frame of each batch, and, in lazy mode, a row of output for
+each broken value. So each batch is first asked for suspects (``suspects``): every value that may break a rule, found by
+arrow and numpy in the columns as they are read. Nearly always there are none, and pandera is not even imported. The
+suspects, and only they, go to pandera's own ``Check`` objects, whose verdict on a value stands; of it a count and the
+first few places are kept (``tally``). Which values are missing, and whether a row keeps a rule across columns
+(``row_rules``), is plain numpy on either side. The parts' summaries merge in row order, so the findings are the same
+however the rows are cut into parts and whatever computes them. Uniqueness and order cross parts, where pandera, part
+by part, cannot see them: they are reductions of their own (``across``).
 """
 
 from __future__ import annotations

@@ -7,46 +7,21 @@ Rendering, ``--why`` and the engine are readers of the same plan.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from modelway.component import Component
-from modelway.errors import ConfigError, nearest
+from modelway.errors import ConfigError
 from modelway.experiment import Experiment
 from modelway.fingerprint import SCHEMA, StatCache, differences, digest, ingredients
-from modelway.stages import STAGES
+from modelway.plan.steps import ENGINE, Select, Step, steps_of
 from modelway.store import Manifest
 
-#: The engine's own number for each stage: raised when what the engine does there changes a result.
-ENGINE = {**dict.fromkeys(STAGES, 1), "predict": 1, "champion": 1, "scoring": 1}
+__all__ = [
+    "MARKS", "History", "Plan", "Planned", "Select", "Step", "fingerprint_of", "identity", "make", "own_ingredients", "steps_of",
+]  # fmt: skip
 
 #: What a step's mark means.
 MARKS = {"=": "cached", "~": "changed", "+": "new", "?": "runs only if its input comes out different", "!": "moves an alias"}
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step: some components of a stage, on the outputs of earlier steps.
-
-    Attributes:
-        name: Key in the configuration, with label or fold where there are several: ``source.raw``, ``model[cv1]``.
-        stage: Stage, or ``predict``, ``champion``, ``scoring`` for what the engine does itself.
-        components: The components by label.
-        inputs: Names of the steps whose outputs it takes.
-        fold: Fold that it works on.
-        own: What enters its fingerprint besides components and inputs.
-    """
-
-    name: str
-    stage: str
-    components: Mapping[str, Component] = field(default_factory=dict)
-    inputs: tuple[str, ...] = ()
-    fold: str = ""
-    own: Mapping[str, Any] = field(default_factory=dict)
-
-    def matches(self, word: str) -> bool:
-        """Return whether a word of ``--from``, ``--to`` or ``--only`` means this step."""
-        return word in (self.name, self.stage, self.name.partition("[")[0], self.name.partition(".")[0])
 
 
 @dataclass(frozen=True)
@@ -106,86 +81,19 @@ class Plan:
         return {"project": self.experiment.project, "steps": rows, "effects": list(self.effects)}
 
 
-def steps_of(experiment: Experiment, champion: Mapping[str, Any] | None = None) -> list[Step]:
-    """Return the steps of an experiment, in an order in which each comes after its inputs.
-
-    Args:
-        experiment: The experiment.
-        champion: The project's champion version, where a gate will compare with it.
-    """
-    one, every = experiment.one, experiment.all
-    schema = _schema_facts(experiment)
-    steps = [
-        Step(f"source.{label}" if len(every("acquire")) > 1 else "source", "acquire", {label: source}, own={"types": schema["types"]})
-        for label, source in every("acquire").items()
-    ]
-    sources = tuple(step.name for step in steps)
-    table = sources[0]
-    if every("prepare") or len(sources) > 1:
-        if not every("prepare"):
-            raise ConfigError(
-                "The project has several sources and no 'prepare' that makes one table of them",
-                where=experiment.where("source"), mend="Declare how they join under 'prepare'",
-            )  # fmt: skip
-        steps.append(Step("prepare", "prepare", every("prepare"), sources))
-        table = "prepare"
-    if every("validate"):
-        steps.append(Step("checks", "validate", every("validate"), (table,), own={"schema": schema["rules"]}))
-    if every("profile"):
-        steps.append(Step("profile", "profile", every("profile"), (table,), own={"schema": schema["columns"]}))
-    learnt = {"schema": schema["columns"], "task": experiment.settings.task}
-    splitter = one("split")
-    steps.append(Step("split", "split", every("split"), (table,), own=learnt))
-    folds = splitter.folds()
-    scored = []
-    for fold in folds:
-        tag = f"[{fold}]" if len(folds) > 1 else ""
-        here = {**learnt, "fold": fold}
-        steps.append(Step(f"features{tag}", "features", every("features"), ("split",), fold, here))
-        steps.append(Step(f"model{tag}", "train", every("train"), ("split", f"features{tag}"), fold, here))
-        if len(folds) == 1 or fold != folds[-1]:
-            inputs = ("split", f"features{tag}", f"model{tag}")
-            phases = {**here, "phases": list(experiment.settings.phases)}
-            steps.append(Step(f"predictions{tag}", "predict", {}, inputs, fold, phases))
-            scored.append(f"predictions{tag}")
-    metrics = every("evaluate")
-    steps.append(Step("metrics", "evaluate", metrics, tuple(scored)))
-    tag = f"[{folds[-1]}]" if len(folds) > 1 else ""
-    if every("gate"):
-        judged: tuple[str, ...] = ("metrics",)
-        if champion and any(gate.needs_champion for gate in every("gate").values()):
-            own = {"model": champion["model"], "phases": list(experiment.settings.phases), "folds": list(folds)}
-            steps.append(Step("champion", "champion", metrics, ("split",), own=own))
-            judged = ("metrics", "champion")
-        steps.append(Step("gates", "gate", every("gate"), judged))
-    last = ("split", f"features{tag}", f"model{tag}")
-    rows = tuple(name for name in (table,) if every("prepare"))
-    own = {"schema": schema["rules"], "prepare": [c.config() for c in every("prepare").values() if c.row]}  # type: ignore[attr-defined]
-    steps.append(Step("scoring", "scoring", {}, (*last, *rows), folds[-1], {**own, "project": experiment.project}))
-    if every("package"):
-        steps.append(Step("package", "package", every("package"), ("scoring",), own={"schema": experiment.schema.plain()}))
-    return steps
-
-
-def _schema_facts(experiment: Experiment) -> dict[str, Any]:
-    schema = experiment.schema.plain()
-    columns: dict[str, Any] = schema["columns"]
-    learnt = ("type", "role", "values", "positive")
-    rules = {
-        **schema,
-        "columns": {n: {k: v for k, v in c.items() if k != "description"} for n, c in columns.items()},
-        "rules": {n: {k: v for k, v in r.items() if k != "description"} for n, r in schema["rules"].items()},
-    }
-    return {
-        "types": {name: column["type"] for name, column in columns.items()},
-        "columns": {name: {key: column[key] for key in learnt} for name, column in columns.items()},
-        "rules": rules,
-    }
-
-
 @dataclass(frozen=True)
 class History:
-    """What planning reads: the store's index, what ran last, and what data and libraries are there."""
+    """What planning reads: the store's index, what ran last, and what data and libraries are there.
+
+    Attributes:
+        lookup: What is in the store under a fingerprint.
+        last: The fingerprint that each step had last.
+        data: Version of each source's data, by step.
+        libraries: Version of a distribution.
+        code: Remembers code that has not changed.
+        champion: The project's champion version.
+        predecessor: The version that the champion took over from when it became the champion.
+    """
 
     lookup: Callable[[str], Manifest | None]
     last: Mapping[str, str]
@@ -193,6 +101,7 @@ class History:
     libraries: Callable[[str], str]
     code: StatCache
     champion: Mapping[str, Any] | None = None
+    predecessor: Mapping[str, Any] | None = None
 
 
 def make(experiment: Experiment, history: History, *, force: bool = False, select: Select | None = None) -> Plan:
@@ -207,15 +116,17 @@ def make(experiment: Experiment, history: History, *, force: bool = False, selec
     Raises:
         ConfigError: ``select`` names no step, or needs a step that was never computed.
     """
-    known: dict[str, str | None] = {}
     planned: list[Planned] = []
     steps = steps_of(experiment, history.champion)
     chosen = (select or Select()).steps(steps)
-    for step in steps:
-        own = own_ingredients(step, experiment, history)
-        inputs = {name: known.get(name) for name in step.inputs}
-        found = _plan_step(experiment, step, own, inputs, history, force=force and step.name in chosen.run)
-        known[step.name] = identity(step, found.manifest) if found.mark == "=" and found.manifest else None
+    every = _plan_steps(experiment, steps, history, chosen.run if force else set())
+    if _is_champion(every, history):
+        # What a version had to beat stays what it was, or a released model would be judged against itself.
+        steps = steps_of(experiment, history.predecessor)
+        chosen = (select or Select()).steps(steps)
+        every = _plan_steps(experiment, steps, history, set())
+    for found in every:
+        step = found.step
         if step.name in chosen.needed and found.mark != "=":
             raise ConfigError(
                 f"Step '{step.name}' comes before what was asked for, and is not in the store as declared now",
@@ -224,6 +135,26 @@ def make(experiment: Experiment, history: History, *, force: bool = False, selec
         if step.name in chosen.run or step.name in chosen.needed:
             planned.append(found)
     return Plan(experiment, tuple(planned), tuple(_effects(experiment, history, planned)))
+
+
+def _plan_steps(experiment: Experiment, steps: Sequence[Step], history: History, forced: set[str]) -> list[Planned]:
+    known: dict[str, str | None] = {}
+    planned = []
+    for step in steps:
+        own = own_ingredients(step, experiment, history)
+        inputs = {name: known.get(name) for name in step.inputs}
+        found = _plan_step(experiment, step, own, inputs, history, force=step.name in forced)
+        known[step.name] = identity(step, found.manifest) if found.mark == "=" and found.manifest else None
+        planned.append(found)
+    return planned
+
+
+def _is_champion(planned: Sequence[Planned], history: History) -> bool:
+    """Whether the model as declared is the champion itself, and its gates would compare it with that."""
+    if history.champion is None or all(p.step.stage != "champion" for p in planned):
+        return False
+    scoring = next(p for p in planned if p.step.stage == "scoring")
+    return scoring.mark == "=" and scoring.manifest is not None and scoring.manifest.digest == history.champion["model"]
 
 
 def own_ingredients(step: Step, experiment: Experiment, history: History) -> dict[str, Any]:
@@ -247,8 +178,11 @@ def identity(step: Step, manifest: Manifest) -> str:
     """Return what later steps take for the identity of a step's output.
 
     For most steps that is the content's digest, so that equal outputs compute nothing anew. A transform or a model is
-    applied by its component's code, which is not in the content: code and libraries count there too.
+    applied by its component's code, which is not in the content: code and libraries count there too. A scoring model
+    is all that it was made from: its bundle carries their code.
     """
+    if step.stage == "scoring":
+        return digest([manifest.digest, manifest.facts.get("ingredients", {}).get("inputs", {})])
     if step.stage not in ("features", "train"):
         return manifest.digest
     components = manifest.facts.get("ingredients", {}).get("components", {})
@@ -334,42 +268,3 @@ def _effects(experiment: Experiment, history: History, planned: Sequence[Planned
     if experiment.settings.promote == "auto":
         return [f"{project}@champion moves from version {history.champion['number']} to the new one, if its gates pass"]
     return []
-
-
-@dataclass(frozen=True)
-class Select:
-    """Which steps to run: from one, to one, or only one; names are those of steps or stages."""
-
-    start: str = ""
-    end: str = ""
-
-    def steps(self, steps: Sequence[Step]) -> Chosen:
-        """Return the names of the steps to run, and of those whose outputs must be there already.
-
-        Raises:
-            ConfigError: a word that means no step.
-        """
-        first = self._place(self.start, steps)[0] if self.start else 0
-        last = self._place(self.end, steps)[-1] if self.end else len(steps) - 1
-        run = {step.name for step in steps[first : last + 1]}
-        needed: set[str] = set()
-        for step in reversed(steps):
-            if step.name in run or step.name in needed:
-                needed.update(name for name in step.inputs if name not in run)
-        return Chosen(run, needed)
-
-    @staticmethod
-    def _place(word: str, steps: Sequence[Step]) -> list[int]:
-        places = [i for i, step in enumerate(steps) if step.matches(word)]
-        if not places:
-            names = {step.name for step in steps} | {step.name.partition("[")[0] for step in steps}
-            raise ConfigError(f"No step is called '{word}'", mend=nearest(word, names))
-        return places
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """Names of steps to run, and of those that must be there already."""
-
-    run: set[str]
-    needed: set[str]
