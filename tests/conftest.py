@@ -1,18 +1,28 @@
-"""Fixtures of the framework's own tests: third-party distributions, and interpreters that find them."""
+"""Fixtures of the framework's own tests: third-party distributions, interpreters that find them, and workspaces."""
 
 from __future__ import annotations
 
+import io
+import json
 import os
+import random
 import shutil
+import sqlite3
 import subprocess
 import sys
+import time
 import tomllib
+import warnings
 from collections.abc import Callable
+from contextlib import closing, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 DISTS = Path(__file__).parent / "dists"
+PROJECTS = Path(__file__).parent / "projects"
 
 #: Runs a script in an interpreter of its own and returns it finished.
 Interpreter = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -64,3 +74,135 @@ def python(tmp_path: Path) -> Interpreter:
         )
 
     return run
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended: exit code, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed, as JSON."""
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A workspace of its own with projects in it, and the commands run there."""
+
+    root: Path
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Environment of a command in this workspace."""
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("MODELWAY_")}
+        inherited.pop("PYTHONDONTWRITEBYTECODE", None)
+        return {**inherited, "MODELWAY_WORKSPACE": str(self.root), "MODELWAY_ACTOR": "tester"}
+
+    def add(self, source: Path, name: str = "") -> Path:
+        """Copy a project into the workspace."""
+        target = self.root / "projects" / (name or source.name)
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".modelway"))
+        return target
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Replace a piece of a file, which must be there once."""
+        file = self.root / path
+        text = file.read_text()
+        assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {path}"
+        file.write_text(text.replace(old, new))
+
+    def __call__(self, *words: str) -> Done:
+        """Run a command in this process, and return how it ended."""
+        from modelway.cli import main
+
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(), redirect_stdout(out), redirect_stderr(err):
+            patch.setenv("MODELWAY_WORKSPACE", str(self.root))
+            patch.setenv("MODELWAY_ACTOR", "tester")
+            patch.delenv("MODELWAY_PLUGINS", raising=False)
+            code = main(list(words))
+        return Done(code, out.getvalue(), err.getvalue())
+
+    def start(self, *words: str, **more: str) -> subprocess.Popen[str]:
+        """Start a command in a process of its own."""
+        command = [sys.executable, "-m", "modelway", *words]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(command, env={**self.env, **more}, cwd=self.root, text=True, **pipes)
+
+    def apart(self, *words: str, **more: str) -> Done:
+        """Run a command in a process of its own, and return how it ended."""
+        process = self.start(*words, **more)
+        out, err = process.communicate(timeout=120)
+        return Done(process.returncode, out, err)
+
+    def marks(self, *words: str) -> dict[str, str]:
+        """Return each step's mark in a plan."""
+        return {step["step"]: step["mark"] for step in self("plan", *words, "--json").json["steps"]}
+
+    def reasons(self, *words: str) -> dict[str, str]:
+        """Return the reason of each step that a plan would run."""
+        return {step["step"]: step["reason"] for step in self("plan", *words, "--json").json["steps"] if step["reason"]}
+
+    def run(self, *words: str) -> dict[str, Any]:
+        """Run, having planned it, and make sure that what ran is what the plan had said; returns the outcome."""
+        marks = self.marks(*words)
+        outcome: dict[str, Any] = self("run", *words, "--json").json
+        ran = {name for name, step in outcome["steps"].items() if step["status"] == "ran"}
+        assert set(outcome["steps"]) == set(marks)
+        assert {name for name, mark in marks.items() if mark in "~+"} <= ran, (marks, ran)
+        assert ran <= {name for name, mark in marks.items() if mark in "~+?"}, (marks, ran)
+        return {**outcome, "ran": ran}
+
+    def whole(self) -> None:
+        """Make sure that store and ledger are what they should be."""
+        done = self("store", "verify")
+        assert done.code == 0, done.out + done.err
+        with closing(sqlite3.connect(self.root / ".modelway" / "ledger.db")) as ledger:
+            assert ledger.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def visits(rows: int, seed: int = 0) -> str:
+    """Return rows of the project ``shop`` as CSV."""
+    draw = random.Random(seed)
+    lines = ["visits,pages,minutes,device,bought"]
+    for _ in range(rows):
+        bought = draw.random() < 0.4
+        seen = draw.gauss(5 + 3 * bought, 1.5)
+        device = draw.choice(["phone", "tablet", "desktop"])
+        lines.append(f"{max(seen, 0):.3f},{draw.randint(1, 20)},{draw.gauss(8, 2):.3f},{device},{'yes' if bought else 'no'}")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A workspace with the project ``shop``, and its data."""
+    found = Bench(tmp_path / "work")
+    found.add(PROJECTS / "shop")
+    (found.root / "data").mkdir()
+    (found.root / "data" / "visits.csv").write_text(visits(400))
+    return found
+
+
+@pytest.fixture(scope="session")
+def cancer() -> Path:
+    """The project ``cancer`` of this repository."""
+    return PROJECTS.parent.parent / "projects" / "cancer"
+
+
+@pytest.fixture
+def settle() -> Callable[[Path], None]:
+    """Make every file of a folder look as if it had not been touched for a minute, so that caches trust it."""
+
+    def age(root: Path) -> None:
+        past = time.time() - 60
+        for path in [*root.rglob("*"), root]:
+            if ".modelway" not in path.parts:
+                os.utime(path, (past, past))
+
+    return age

@@ -6,7 +6,7 @@ notebooks. Heavy libraries are imported inside the functions that need them.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelway.component import Component, build, knob, param, plain, reveal, secret
 from modelway.context import Run
@@ -68,6 +68,88 @@ from modelway.values import (
 )
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Batch",
+    "Bundle",
+    "CONTRACT",
+    "Category",
+    "Check",
+    "ColumnSchema",
+    "Columns",
+    "Component",
+    "Compute",
+    "ConfigError",
+    "DataError",
+    "Deployment",
+    "Directory",
+    "Event",
+    "Expression",
+    "Feature",
+    "Finding",
+    "Findings",
+    "Folder",
+    "Gate",
+    "Metric",
+    "Model",
+    "ModelwayError",
+    "Monitor",
+    "PHASES",
+    "Packager",
+    "Part",
+    "PluginError",
+    "Predictions",
+    "Preparer",
+    "Profile",
+    "Profiler",
+    "Reason",
+    "RowPreparer",
+    "RuleSchema",
+    "Run",
+    "Schema",
+    "Score",
+    "Scores",
+    "ScoringModel",
+    "Sink",
+    "Source",
+    "Split",
+    "Splitter",
+    "StageError",
+    "Table",
+    "Target",
+    "Trainer",
+    "Transform",
+    "Trigger",
+    "Verdict",
+    "Writer",
+    "build",
+    "check",
+    "compose",
+    "feature",
+    "from_arrow",
+    "from_records",
+    "gate",
+    "hookimpl",
+    "knob",
+    "length",
+    "metric",
+    "missing",
+    "nearest",
+    "open_run",
+    "param",
+    "plain",
+    "preparer",
+    "reveal",
+    "runs",
+    "secret",
+    "splitter",
+    "take",
+    "to_arrow",
+    "to_records",
+]
+
+if TYPE_CHECKING:
+    from modelway.api import compose, open_run, runs
 
 _API = ("compose", "open_run", "runs")
 

@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,7 @@ class Plugins:
     def _load_inline(self, path: Path) -> None:
         name = "modelway_project_" + "".join(c if c.isalnum() else "_" for c in path.parent.name)
         plugin = Loaded("project", str(path), "", name)
-        spec = importlib.util.spec_from_file_location(name, path)
+        spec = importlib.util.spec_from_file_location(name, path, loader=_Fresh(name, str(path)))
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
@@ -243,6 +244,14 @@ class Plugins:
             except Exception as error:
                 text = f"The observer {implementation.plugin_name} failed at {event.kind}: {error}"
                 warnings.warn(text, RuntimeWarning, stacklevel=2)
+
+
+class _Fresh(SourceFileLoader):
+    """Compiles the source each time: kept bytecode tells changes by the second only, and could be of the code before."""
+
+    def get_code(self, fullname: str) -> Any:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
 
 
 def _fault(component: Any) -> str:

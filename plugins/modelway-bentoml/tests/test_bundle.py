@@ -186,8 +186,11 @@ def test_a_project_plugin_travels_as_its_one_file(tmp_path: Path, monkeypatch: p
     assert "small_model/features.py" in found
 
 
-def test_the_command_keeps_bentoml_inside_the_folder_and_on_the_address_given(tmp_path: Path) -> None:
-    argv, env = BentoML().command(tmp_path, "127.0.0.1", 1234)
+def test_the_command_keeps_bentoml_inside_the_folder_and_on_the_address_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path.parent)
+    argv, env = BentoML().command(Path(tmp_path.name), "127.0.0.1", 1234)
     assert argv[:5] == [sys.executable, "-m", "bentoml", "serve", str(tmp_path)]
     assert argv[5:] == ["--host", "127.0.0.1", "--port", "1234"]
     assert Path(env["BENTOML_HOME"]).is_relative_to(tmp_path)

@@ -77,7 +77,7 @@ def test_every_format_gives_the_same_rows(tmp_path: Path, run: Run, name: str) -
 
 
 def test_declared_types_win_over_what_the_rows_look_like(tmp_path: Path) -> None:
-    run = declared(tmp_path, code="category", kind={"type": "category", "values": [1, 2]}, day="date", at="timestamp",
+    run = declared(tmp_path, code="category", kind={"type": "integer", "values": [1, 2]}, day="date", at="timestamp",
                    **{"num_*": "number"}, flag="boolean")  # fmt: skip
     put(tmp_path, "t.csv", "code,kind,day,at,num_a,flag\n007,2,2024-01-31,2024-01-31 10:00:00,1,true\n")
     table = Files(path="t.csv").load(run)

@@ -225,6 +225,16 @@ def test_a_table_without_one_good_row_costs_a_few_samples(tmp_path: Path) -> Non
     assert len(pickle.dumps(found)) < 3000
 
 
+def test_rows_are_counted_from_the_start_of_the_table_in_every_batch_of_every_part(tmp_path: Path) -> None:
+    numbers = np.arange(140_001)
+    numbers[[69_500, 139_500]] = -5
+    schema = {"columns": {"n": {"type": "integer", "min": 0, "unique": True}}, "ordered_by": "n"}
+    found = by_rule(checked(tmp_path, schema, {"n": numbers}, parts=2))
+    assert {rule: item.rows for (rule, _), item in found.items()} == dict.fromkeys(
+        ("min", "unique", "ordered_by"), (69_500, 139_500)
+    )
+
+
 def carried(function: Callable[[Any], Any], items: Any) -> Iterator[Any]:
     """Map as another process would, the last item first."""
     sent = pickle.dumps(function)

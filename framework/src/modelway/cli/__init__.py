@@ -30,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(f"modelway {__version__}")
         return 0
+    # Threads that spin while they wait starve each other as soon as anything else runs on the machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     command, rest = words[0], words[1:]
     debug = "--debug" in rest
     if command not in COMMANDS:

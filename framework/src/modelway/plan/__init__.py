@@ -219,7 +219,8 @@ def _plan_step(
     if before and waits:
         return replace(planned, mark="?", reason=f"if {' or '.join(waits)} comes out different")
     if before:
-        return replace(planned, mark="~", reason="not in the store any more")
+        same = planned.fingerprint == history.last[step.name]
+        return replace(planned, mark="~", reason="not in the store any more" if same else "declared in another order")
     return planned
 
 

@@ -55,7 +55,7 @@ class Manifest:
     @property
     def digest(self) -> str:
         """Identity of the content: equal for equal files of one kind, whoever computed them."""
-        return sha256(dumps([self.kind, {name: digest for name, (digest, _) in self.files.items()}]))
+        return sha256(dumps([self.kind, {name: digest for name, (digest, _) in sorted(self.files.items())}]))
 
     @property
     def bytes(self) -> int:

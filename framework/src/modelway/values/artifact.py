@@ -68,8 +68,11 @@ class Folder(Protocol):
 
 
 def dumps(value: Any) -> bytes:
-    """Write canonical JSON: sorted keys, no spaces, so that equal values have equal bytes."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain).encode()
+    """Write JSON of one form: no spaces, UTF-8, and keys in the order in which the value holds them.
+
+    The order is part of the value: that of columns, features and derived expressions shapes results.
+    """
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_plain).encode()
 
 
 def _plain(value: Any) -> Any:

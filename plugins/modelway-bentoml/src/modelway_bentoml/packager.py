@@ -97,6 +97,7 @@ class BentoML(Packager, name="bentoml"):
 
         from modelway_bentoml import bento
 
+        root = root.resolve()  # BentoML takes a relative path for a module's name.
         # Each server has a home of its own: BentoML keeps the metrics of its processes there.
         inside = root / ".bentoml" / str(port)
         if not os.access(root, os.W_OK):

@@ -71,11 +71,6 @@ class Kinds:
 def _declared(column: ColumnSchema) -> list[pa.DataType]:
     import pyarrow as pa
 
-    if column.type == "category" and column.values:
-        kinds = {type(value) for value in column.values}
-        for allowed, kind in (({bool}, pa.bool_()), ({int}, pa.int64()), ({int, float}, pa.float64())):
-            if kinds <= allowed:
-                return [kind]
     return {
         "integer": [pa.int64()],
         "number": [pa.float64()],

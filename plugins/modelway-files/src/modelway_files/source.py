@@ -32,10 +32,11 @@ class Files(Source, name="files"):
 
     Parquet files are kept as they are, so all must have the same columns and types. Columns of the other
     formats get the type that the schema declares (``category`` and ``string`` are text, ``integer`` int64, ``number``
-    float64, ``timestamp`` microseconds; a ``category`` whose declared values are numbers is read as numbers), and
-    undeclared ones the type that their rows suggest. In CSV an empty field is missing, and so is each of ``missing``;
-    other words for it, such as ``NA``, are not guessed. In JSON lines null or an absent field is missing, and
-    undeclared fields with nested values are left out.
+    float64, ``timestamp`` microseconds), and undeclared ones the type that their rows suggest. A class that is
+    written as a number is an ``integer`` with ``values``.
+
+    In CSV an empty field is missing, and so is each of ``missing``; other words for it, such as ``NA``, are not guessed.
+    In JSON lines null or an absent field is missing, and undeclared fields with nested values are left out.
     """
 
     libraries = ("pyarrow",)

@@ -117,7 +117,7 @@ class Order:
         if self.last is None or later.first is None:
             return later if self.last is None else self
         falls = self.falls
-        if pc.less(self.last, later.first)[0].as_py():
+        if pc.less(later.first, self.last)[0].as_py():
             step = Tally.of(np.zeros(1, dtype=np.int64), later.first, later.row, limit)
             falls = falls.plus(step, limit)
         return Order(self.first, later.last, self.row, falls.plus(later.falls, limit))
