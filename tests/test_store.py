@@ -83,6 +83,9 @@ def test_equal_content_has_one_identity_whoever_computed_it(store: Store) -> Non
     one, two = commit(store, run="r1"), commit(store, "cd" + KEY[2:], run="r2")
     other = commit(store, "ef" + KEY[2:], b"other")
     assert one.digest == two.digest != other.digest
+    files = {"a": one.files["thing.bin"], "b": other.files["thing.bin"]}
+    turned = dict(reversed(files.items()))
+    assert Manifest(KEY, "Thing", files).digest == Manifest(KEY, "Thing", turned).digest
 
 
 def test_the_first_result_of_a_fingerprint_wins(store: Store) -> None:

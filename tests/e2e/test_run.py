@@ -34,7 +34,7 @@ def test_a_changed_parameter_is_named_in_the_plan_with_both_values(bench: Any) -
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("    found = rows[label", "    # the heart of it\n        found = rows[label"),
+        ("        found = rows[label == 1]", "        # the heart of it\n        found = rows[label == 1]"),
         ("        \"\"\"Compare the classes, with", "        \"\"\"Set the classes beside each other, with"),
         ("label = np.concatenate([batch.target for batch in batches])",
          "label = np.concatenate(\n            [batch.target for batch in batches]\n        )"),
@@ -44,8 +44,6 @@ def test_a_changed_parameter_is_named_in_the_plan_with_both_values(bench: Any) -
 )  # fmt: skip
 def test_explaining_or_laying_out_code_computes_nothing(bench: Any, old: str, new: str) -> None:
     bench.run("shop")
-    if "rows[label" in old:
-        old, new = "        found = rows[label == 1]", "        # the heart of it\n        found = rows[label == 1]"
     bench.edit(PLUGIN, old, new)
     assert set(bench.marks("shop").values()) == {"="}
     assert bench.run("shop")["ran"] == set()
@@ -78,7 +76,8 @@ def test_a_released_model_is_not_judged_anew_against_itself(bench: Any, cancer: 
     bench.run("cancer", "~package", "model.max_depth=2")
     assert bench("promote", "cancer@2").code == 0
     assert bench.run("cancer", "~package", "model.max_depth=2")["ran"] == set()
-    assert set(bench.marks("cancer", "~package").values()) == {"="}
+    marks = bench.marks("cancer", "~package")  # the version before it would have to beat it now
+    assert {step for step, mark in marks.items() if mark != "="} == {"champion", "gates"}
 
 
 def test_another_order_of_features_is_another_experiment(bench: Any) -> None:

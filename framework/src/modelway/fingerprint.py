@@ -77,7 +77,7 @@ def normal_form(source: str) -> str:
         SyntaxError: the source does not parse.
     """
     skip = _docstrings(ast.parse(source))
-    lines = source.splitlines(keepends=True)
+    lines = io.StringIO(source).readlines()  # the tokenizer's lines: splitlines also cuts at form feeds
     words: list[str] = []
     depth, start = 0, (0, 0)
     for token in tokenize.generate_tokens(io.StringIO(source).readline):

@@ -122,7 +122,7 @@ class Plugins:
         self.loaded: dict[str, Loaded] = {}
         self._offers: dict[tuple[str, str], list[tuple[type[Component], Loaded]]] = {}
         narrowed = os.environ.get("MODELWAY_PLUGINS")
-        wanted = set(only) if only is not None else set(narrowed.split(",")) if narrowed else None
+        wanted = set(only) if only is not None else {name.strip() for name in narrowed.split(",")} if narrowed else None
         self._add(Loaded("builtin", "modelway", "", "modelway.builtin"), builtin)
         for distribution in installed().values():
             for name, module in distribution.entry_points:
@@ -134,7 +134,7 @@ class Plugins:
     def _load(self, plugin: Loaded) -> None:
         try:
             module = importlib.import_module(plugin.module)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._break(plugin, f"its import failed: {type(error).__name__}: {error}")
             return
         self._add(plugin, module)
@@ -149,7 +149,7 @@ class Plugins:
         sys.modules[name] = module
         try:
             spec.loader.exec_module(module)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._break(plugin, f"its import failed: {type(error).__name__}: {error}")
             return
         self._add(plugin, module)
@@ -159,12 +159,20 @@ class Plugins:
 
     def _break(self, plugin: Loaded, why: str) -> None:
         plugin.broken = why
-        self.loaded[plugin.name] = plugin
+        taken = self.loaded.get(plugin.name, plugin) is not plugin
+        self.loaded[f"{plugin.name} ({plugin.distribution})" if taken else plugin.name] = plugin
 
     def _add(self, plugin: Loaded, module: Any) -> None:
         needs = getattr(module, "CONTRACT", CONTRACT)
         if needs > CONTRACT:
             self._break(plugin, f"it is made for contract {needs} and this Modelway has {CONTRACT}: upgrade modelway")
+            return
+        other = self.loaded.get(plugin.name)
+        if other is not None:
+            self._break(plugin, f"{other.distribution} has an entry point '{plugin.name}' too: one of them needs another name")
+            return
+        if self._manager.is_registered(module):
+            self._break(plugin, f"another entry point loads its module {plugin.module} already")
             return
         self._manager.register(module, plugin.name)
         self.loaded[plugin.name] = plugin

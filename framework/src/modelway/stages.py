@@ -133,7 +133,7 @@ class Splitter(Component, ABC):
     stage: ClassVar[str] = "split"
     seeded: ClassVar[bool] = True
 
-    def folds(self) -> tuple[str, ...]:
+    def fold_names(self) -> tuple[str, ...]:
         """Return the names of the folds, known from the configuration alone; the last one's model is kept."""
         return ("holdout",)
 

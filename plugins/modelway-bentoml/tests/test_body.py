@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-
 from modelway_bentoml.serving.body import Refused, rows_of
 
 REFUSED: list[tuple[bytes, int, str]] = [

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from shop import ROW, SCHEMA, scoring_model
-from small_model.trainer import LinearModel
-
-from modelway import DataError, Schema
+from modelway_bentoml.serving.app import _read
+from modelway_bentoml.serving.body import Refused
 from modelway_bentoml.serving.describe import request_schema
 from modelway_bentoml.serving.predictor import Predictor, prediction_ids
 from modelway_bentoml.serving.scorer import Scorer
+from shop import ROW, SCHEMA, scoring_model
+from small_model.trainer import LinearModel
+from starlette.requests import Request
+
+from modelway import DataError, Schema
 
 
 def predictor(task: str = "binary", **about: Any) -> Predictor:
@@ -80,6 +84,16 @@ def test_a_rule_that_only_warns_is_told_beside_the_answer() -> None:
     answer = ask(asked, {"row": {**ROW, "spent": 9}})
     assert [warning["rule"] for warning in answer["warnings"]] == ["modest"]
     assert len(answer["predictions"]) == 1
+
+
+def test_a_caller_that_sends_too_slowly_is_let_go() -> None:
+    async def never() -> Any:
+        await asyncio.sleep(5)
+
+    request = Request({"type": "http", "headers": []}, never)
+    with pytest.raises(Refused, match="did not arrive") as refused:
+        asyncio.run(_read(request, 100, 0.05))
+    assert refused.value.status == 408
 
 
 def test_no_two_predictions_share_an_id_and_ids_sort_by_time_and_row() -> None:

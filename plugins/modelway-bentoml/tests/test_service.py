@@ -18,12 +18,17 @@ from typing import Any
 
 import psutil
 import pytest
+from modelway_bentoml.packager import BentoML
 from shop import ROW, scoring_model
 
 from modelway import Bundle
-from modelway_bentoml.packager import BentoML
 
-PICKLES = ["application/vnd.bentoml+pickle", "application/x-pickle", "application/python-pickle", "APPLICATION/PICKLE; v=1"]
+PICKLES = [
+    "application/vnd.bentoml+pickle",
+    "application/x-pickle",
+    "application/python-pickle",
+    "APPLICATION/PICKLE; v=1",
+]
 
 
 @dataclass
@@ -33,7 +38,9 @@ class Server:
     log: Path
     ready: float = 0.0
 
-    def call(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    def call(
+        self, method: str, path: str, body: bytes | None = None, **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
@@ -43,7 +50,9 @@ class Server:
             connection.close()
 
     def predict(self, body: Any, status: int) -> Any:
-        found, headers, text = self.call("POST", "/predict", body if isinstance(body, bytes) else json.dumps(body).encode())
+        found, headers, text = self.call(
+            "POST", "/predict", body if isinstance(body, bytes) else json.dumps(body).encode()
+        )
         assert found == status, text[:500]
         assert headers["content-type"] == "application/json"
         return json.loads(text)
@@ -58,7 +67,9 @@ def serve(root: Path) -> Iterator[Server]:
     log = root.parent / f"{port}.log"
     with log.open("wb") as output:
         start = time.monotonic()
-        process = subprocess.Popen(argv, env={**os.environ, **environment}, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            argv, env={**os.environ, **environment}, stdout=output, stderr=output, stdin=subprocess.DEVNULL
+        )
     server = Server(port, process, log)
     try:
         while True:
@@ -125,7 +136,15 @@ def test_values_that_training_would_refuse_are_refused_by_row_field_and_rule(ser
 
 
 def test_bodies_that_are_no_rows_are_refused_and_never_a_fault_of_the_service(server: Server) -> None:
-    for body in (b"", b"{", b"[]", b'{"row": {"age": NaN}}', b"\xff\xfe", b"[" * 60_000, b'{"rows": [' + b"{}," * 9 + b"]}"):
+    for body in (
+        b"",
+        b"{",
+        b"[]",
+        b'{"row": {"age": NaN}}',
+        b"\xff\xfe",
+        b"[" * 60_000,
+        b'{"rows": [' + b"{}," * 9 + b"]}",
+    ):
         assert server.predict(body, 400)["error"]
     assert server.predict(b'{"rows": [' + b"{}," * 100_000 + b"{}]}", 413)["error"]
     assert server.predict({"row": {**ROW, "income": 1e400}}, 400)["error"]
@@ -134,7 +153,7 @@ def test_bodies_that_are_no_rows_are_refused_and_never_a_fault_of_the_service(se
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(server: Server) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
-        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n{")
+        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n{")
         assert connection.recv(100).startswith(b"HTTP/1.1 413")
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -156,7 +175,19 @@ def test_only_json_is_accepted(server: Server) -> None:
 
 
 def test_no_route_takes_a_pickled_body(server: Server) -> None:
-    paths = ["/predict", "/schema", "/health", "/", "/schema.json", "/docs.json", "/metrics", "/livez", "/readyz", "/healthz", "/none"]
+    paths = [
+        "/predict",
+        "/schema",
+        "/health",
+        "/",
+        "/schema.json",
+        "/docs.json",
+        "/metrics",
+        "/livez",
+        "/readyz",
+        "/healthz",
+        "/none",
+    ]
     for path in paths:
         for kind in PICKLES:
             assert server.call("POST", path, b"\x80\x04N.", content_type=kind)[0] == 415, (path, kind)
@@ -190,7 +221,9 @@ def test_a_bad_request_leaves_no_stack_trace_in_the_log(server: Server) -> None:
     assert "Traceback" not in server.log.read_text()
 
 
-def test_a_bundle_that_was_changed_stays_not_ready_and_says_why_and_leaves_no_process(root: Path, tmp_path: Path) -> None:
+def test_a_bundle_that_was_changed_stays_not_ready_and_says_why_and_leaves_no_process(
+    root: Path, tmp_path: Path
+) -> None:
     changed = Path(shutil.copytree(root, tmp_path / "bundle"))
     (changed / "src" / "model" / "model" / "linear.json").write_text('[["age"],[[1.0]],"binary"]')
     with serve(changed) as server:
@@ -203,5 +236,5 @@ def test_a_bundle_that_was_changed_stays_not_ready_and_says_why_and_leaves_no_pr
         assert "not ready" in server.predict({"row": ROW}, 503)["error"]
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(15) == 0
-        gone, alive = psutil.wait_procs(family, timeout=5)
+        _, alive = psutil.wait_procs(family, timeout=5)
         assert not alive

@@ -9,18 +9,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shop import ROW, SCHEMA
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from modelway import Category, Schema, from_records
 from modelway_bentoml.serving.fields import Field
 from modelway_bentoml.serving.validation import LISTED, Validator
+from shop import ROW, SCHEMA
+
+from modelway import Category, Schema, from_records
 
 TYPES = ["integer", "number", "boolean", "category", "string", "timestamp", "date"]
-TEXTS = st.sampled_from(["", "a", "b", "ab", "7", "x1", "2020-02-29", "2021-02-29", "2020-02-29T10:00:00", "now", "NaT", "today"])
+TEXTS = st.sampled_from(
+    ["", "a", "b", "ab", "7", "x1", "2020-02-29", "2021-02-29", "2020-02-29T10:00:00", "now", "NaT", "today"]
+)
 VALUES = st.one_of(
-    st.none(), st.booleans(), st.integers(-3, 3), st.integers(-(2**70), 2**70), st.floats(allow_nan=False, allow_infinity=False),
+    st.none(), st.booleans(), st.integers(-3, 3), st.integers(-(2**70), 2**70),
+    st.floats(allow_nan=False, allow_infinity=False),
     st.sampled_from([0.5, 1.0, 2.0, -0.0, math.inf, 2.0**63, 10**400]), TEXTS, st.just([1]), st.just({"a": 1}),
 )  # fmt: skip
 ALLOWED: dict[str, Any] = {
@@ -33,15 +36,19 @@ ALLOWED: dict[str, Any] = {
 #: Values of each type, near the bounds and in and out of the sets that the columns declare.
 SUITED: dict[str, Any] = {
     **dict.fromkeys(("integer", "number"), st.sampled_from([-2, -1, 0, 0.5, 1, 1.0, 1.5, 2, 2.5, 3, None])),
-    "boolean": st.sampled_from([True, False]), "category": st.sampled_from(["a", "b", "c", 1, 2, 3, True]), "string": TEXTS,
-    "timestamp": TEXTS, "date": TEXTS,
+    "boolean": st.sampled_from([True, False]), "category": st.sampled_from(["a", "b", "c", 1, 2, 3, True]),
+    "string": TEXTS, "timestamp": TEXTS, "date": TEXTS,
 }  # fmt: skip
 
 
 @st.composite
 def columns(draw: Any) -> dict[str, Any]:
     kind = draw(st.sampled_from(TYPES))
-    column: dict[str, Any] = {"type": kind, "nullable": draw(st.booleans()), "severity": draw(st.sampled_from(["stop", "stop", "warn"]))}
+    column: dict[str, Any] = {
+        "type": kind,
+        "nullable": draw(st.booleans()),
+        "severity": draw(st.sampled_from(["stop", "stop", "warn"])),
+    }
     if kind in ("integer", "number"):
         column |= {"min": draw(st.sampled_from([None, -1.0, 0.5])), "max": draw(st.sampled_from([None, 1.0, 2.0]))}
     if kind in ("string", "category"):
@@ -98,13 +105,18 @@ def broken(column: dict[str, Any], item: Any) -> set[tuple[str, bool]]:
 
 @settings(max_examples=250, deadline=None)
 @given(st.lists(columns(), min_size=1, max_size=3), st.data())
-def test_a_request_is_refused_for_exactly_the_rules_that_its_values_break(declared: list[dict[str, Any]], data: Any) -> None:
+def test_a_request_is_refused_for_exactly_the_rules_that_its_values_break(
+    declared: list[dict[str, Any]], data: Any
+) -> None:
     names = [f"c{i}" for i in range(len(declared))]
     schema = Schema.of({"columns": dict(zip(names, declared, strict=True))})
     # Few rows are checked value by value, many column by column.
     size = data.draw(st.sampled_from([1, 3, 12]))
     suited = [SUITED[column["type"]] for column in declared]
-    pools = [data.draw(st.lists(some, min_size=1, max_size=2) | st.lists(some | VALUES, max_size=2, min_size=1)) for some in suited]
+    pools = [
+        data.draw(st.lists(some, min_size=1, max_size=2) | st.lists(some | VALUES, max_size=2, min_size=1))
+        for some in suited
+    ]
     rows = [{n: data.draw(st.sampled_from(pool)) for n, pool in zip(names, pools, strict=True)} for _ in range(size)]
 
     checked = Validator(schema).records(rows)
@@ -115,7 +127,9 @@ def test_a_request_is_refused_for_exactly_the_rules_that_its_values_break(declar
         for name, column in zip(names, declared, strict=True)
         for rule, stops in broken(column, row[name])
     }
-    found = {(p.row, p.field, p.rule, True) for p in checked.problems} | {(p.row, p.field, p.rule, False) for p in checked.warnings}
+    found = {(p.row, p.field, p.rule, True) for p in checked.problems} | {
+        (p.row, p.field, p.rule, False) for p in checked.warnings
+    }
     assert found == expected
     assert checked.count == sum(stops for *_, stops in expected)
     by_column = Validator(schema).columns({name: [row[name] for row in rows] for name in names})
@@ -210,7 +224,8 @@ def test_a_field_that_is_not_declared_is_refused_or_left_out_as_the_schema_says(
         assert checked.count == (extra == "refuse")
         told = checked.problems if extra == "refuse" else checked.warnings
         assert [(p.field, p.rule) for p in told] == [("aeg", "extra")]
-    assert "Did you mean 'age'" in validator.records([{**ROW, "aeg": 1}]).problems[0].message if extra == "refuse" else True
+        if extra == "refuse":
+            assert "Did you mean 'age'" in told[0].message
 
 
 def test_times_with_an_offset_reach_the_model_in_utc() -> None:

@@ -32,7 +32,7 @@ class TestRandomContract(SplitterSuite):
 
 
 class TestKFoldContract(SplitterSuite):
-    component = KFold(n_folds=3, valid=0.1)
+    component = KFold(folds=3, valid=0.1)
 
 
 class TestStratifiedContract(SplitterSuite):
@@ -40,7 +40,7 @@ class TestStratifiedContract(SplitterSuite):
 
 
 class TestStratifiedKFoldContract(SplitterSuite):
-    component = StratifiedKFold(n_folds=3, valid=0.1)
+    component = StratifiedKFold(folds=3, valid=0.1)
 
 
 class TestGroupContract(SplitterSuite):
@@ -48,7 +48,7 @@ class TestGroupContract(SplitterSuite):
 
 
 class TestGroupKFoldContract(SplitterSuite):
-    component = GroupKFold(n_folds=3, valid=0.1)
+    component = GroupKFold(folds=3, valid=0.1)
 
 
 class TestTimeContract(SplitterSuite):
@@ -56,7 +56,7 @@ class TestTimeContract(SplitterSuite):
 
 
 class TestRollingContract(SplitterSuite):
-    component = Rolling(n_folds=3, valid=0.1, gap=2)
+    component = Rolling(folds=3, valid=0.1, gap=2)
 
 
 class TestColumnContract(SplitterSuite):
@@ -71,7 +71,7 @@ def codes(folder: Path, splitter: Any, columns: dict[str, Any], seed: int = 0) -
     schema = {"columns": {name: ROLES[name] for name in columns if name in ROLES}}
     run = make_run(folder, schema=schema, seed=seed)
     split = splitter.split(make_table(run, columns), run)
-    assert split.folds == splitter.folds()
+    assert split.folds == splitter.fold_names()
     return {fold: split.codes(fold) for fold in split.folds}
 
 
@@ -104,7 +104,7 @@ def test_another_seed_draws_other_rows(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "splitter",
-    [KFold(n_folds=4), StratifiedKFold(n_folds=4), GroupKFold(n_folds=4), ColumnKFold(values=("n", "s", "w"))],
+    [KFold(folds=4), StratifiedKFold(folds=4), GroupKFold(folds=4), ColumnKFold(values=("n", "s", "w"))],
 )
 def test_cross_validation_tests_every_row_once_and_trains_the_final_fold_on_all(
     tmp_path: Path, splitter: Any
@@ -135,7 +135,7 @@ def test_every_class_keeps_its_share(
         assert abs((mine == TEST).sum() - len(mine) * test) <= 1
         assert abs((mine == VALID).sum() - (mine != TEST).sum() * valid) <= 1
         assert (mine == TRAIN).any()
-    *dealt, _ = codes(tmp_path, StratifiedKFold(n_folds=folds), {"y": y.tolist()}).values()
+    *dealt, _ = codes(tmp_path, StratifiedKFold(folds=folds), {"y": y.tolist()}).values()
     held = [np.asarray([(fold[y == name] == TEST).sum() for fold in dealt]) for name in np.unique(y)]
     assert all(np.ptp(size) <= 1 for size in [*held, sum(held)])
 
@@ -152,7 +152,7 @@ def test_a_rare_class_is_never_tested_on_only(tmp_path: Path) -> None:
 def test_no_group_is_on_two_sides(tmp_path: Path, sizes: list[int], seed: int) -> None:
     who = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
     groups = who.tolist()
-    splits = [Group(test=0.3, valid=0.3), GroupKFold(n_folds=3, valid=0.3)]
+    splits = [Group(test=0.3, valid=0.3), GroupKFold(folds=3, valid=0.3)]
     for splitter in splits:
         for fold, found in codes(tmp_path, splitter, {"who": groups}).items():
             for group in np.unique(who):
@@ -162,7 +162,7 @@ def test_no_group_is_on_two_sides(tmp_path: Path, sizes: list[int], seed: int) -
 
 def test_group_folds_are_balanced_although_groups_are_not(tmp_path: Path) -> None:
     who = np.repeat(np.arange(40), np.arange(1, 41))
-    found = codes(tmp_path, GroupKFold(n_folds=4), {"who": who})
+    found = codes(tmp_path, GroupKFold(folds=4), {"who": who})
     sizes = [int((fold == TEST).sum()) for name, fold in found.items() if name != "final"]
     assert max(sizes) - min(sizes) <= 3
 
@@ -180,7 +180,7 @@ def test_rolling_folds_are_those_of_time_series_split(
     tmp_path: Path, rows: int, n_folds: int, gap: int, max_train: int | None, test_size: int | None, seed: int
 ) -> None:
     reference = TimeSeriesSplit(n_folds, gap=gap, max_train_size=max_train, test_size=test_size)
-    splitter = Rolling(n_folds=n_folds, gap=gap, max_train=max_train, test_size=test_size)
+    splitter = Rolling(folds=n_folds, gap=gap, max_train=max_train, test_size=test_size)
     order = np.random.default_rng(seed).permutation(rows) if seed else np.arange(rows)
     columns = {"when": hours(rows)[order]}
     try:
@@ -239,7 +239,7 @@ def test_an_official_split_is_kept(tmp_path: Path) -> None:
     [
         (Random(test=0.1), {"x": [1, 2]}, "leaves no test row"),
         (Random(test=0.5, valid=0.01), {"x": [1, 2, 3, 4]}, "leaves no validation row"),
-        (KFold(n_folds=5), {"x": [1, 2]}, "2 rows cannot make 5 folds"),
+        (KFold(folds=5), {"x": [1, 2]}, "2 rows cannot make 5 folds"),
         (Stratified(), {"y": ["a"] * 30 + ["b"]}, "'b' (1)"),
         (StratifiedKFold(), {"y": ["a"] * 30 + ["b"] * 4}, "'b' (4)"),
         (Stratified(), {"y": ["a"] * 30 + [None]}, "missing in 1 rows (row 30)"),
@@ -249,8 +249,8 @@ def test_an_official_split_is_kept(tmp_path: Path) -> None:
         (Group(column="wo"), {"who": ["a", "b"]}, "Did you mean 'who'"),
         (Group(), {"who": ["a"] * 9}, "2 phases need 2 groups"),
         (Group(valid=0.5), {"who": ["a", "b"] * 9}, "3 phases need 3 groups"),
-        (GroupKFold(n_folds=2, valid=0.5), {"who": ["a", "b"] * 9}, "2 phases need 2 groups"),
-        (GroupKFold(n_folds=4), {"who": ["a", "b", "c"]}, "3 groups cannot make 4 folds"),
+        (GroupKFold(folds=2, valid=0.5), {"who": ["a", "b"] * 9}, "2 phases need 2 groups"),
+        (GroupKFold(folds=4), {"who": ["a", "b", "c"]}, "3 groups cannot make 4 folds"),
         (Time(), {"x": [1, 2, 3]}, "role: time"),
         (Time(), {"when": np.asarray(["2024", "NaT", "2025"], "M8[us]")}, "missing in 1 rows (row 1)"),
         (Time(), {"when": ["Monday", "Tuesday"] * 9}, "'Monday'"),
@@ -260,8 +260,8 @@ def test_an_official_split_is_kept(tmp_path: Path) -> None:
         (Time(gap=100), {"when": hours(9)}, "leaves no training row"),
         (Time(gap=-1), {"when": hours(9)}, "not negative"),
         (Time(gap=3, valid=0.5), {"when": hours(9)}, "leave no training row"),
-        (Rolling(n_folds=5), {"when": hours(4)}, "4 rows cannot make 5 folds"),
-        (Rolling(n_folds=2, test_size=4, gap=2), {"when": hours(10)}, "no training row"),
+        (Rolling(folds=5), {"when": hours(4)}, "4 rows cannot make 5 folds"),
+        (Rolling(folds=2, test_size=4, gap=2), {"when": hours(10)}, "no training row"),
         (Column(), {"part": ["train", "test", "tset"]}, "'tset'"),
         (Column(), {"part": ["train", "train"]}, "No row is there to test"),
         (Column(), {"part": ["test", "test"]}, "No row is there to train"),

@@ -136,5 +136,6 @@ class Plain(Packager, name="plain"):
         """Write the folder."""
         root = run.scratch / "bundle"
         root.mkdir()
-        (root / "title.txt").write_text(f"{self.title}\n{len(model.golden["rows"])} golden rows\n")
+        golden = len(model.golden["rows"])
+        (root / "title.txt").write_text(f"{self.title}\n{golden} golden rows\n")
         return Bundle(root, {"title": self.title})

@@ -28,6 +28,10 @@ __all__ = ["compose", "resolve"]
 
 #: Changes when what a cached composition holds changes.
 _CACHE = 4
+#: A plain reference to an environment variable: its value is part of a cached composition's state.
+_ENVIRONMENT = re.compile(r"\$\{\s*oc\.env\s*:\s*['\"]?([A-Za-z_]\w*)['\"]?\s*(?=[,}])")
+#: Any other resolver: its value may change with nothing that shows it.
+_IMPURE = re.compile(r"\$\{\s*(?!oc\.select\b)[A-Za-z_][\w.]*\s*:")
 #: Nanoseconds after which a file's time tells its states apart.
 _SETTLED = 2_000_000_000
 
@@ -57,7 +61,8 @@ def compose(
 
 def _cached(project: Path, overrides: list[str], workspace: Workspace, plugins: Plugins) -> dict[str, Any]:
     versions = sorted((d.name, d.version, d.entry_points) for d in installed().values() if d.entry_points)
-    key = sha256(dumps([_CACHE, str(project), overrides, versions, str(workspace.root)]))
+    offered = [sorted(plugins.loaded), {stage: plugins.names(stage) for stage in STAGES}]
+    key = sha256(dumps([_CACHE, str(project), overrides, versions, offered, str(workspace.root)]))
     path = workspace.cache / "compose" / f"{key}.json"
     try:
         found = json.loads(path.read_bytes())
@@ -69,14 +74,13 @@ def _cached(project: Path, overrides: list[str], workspace: Workspace, plugins: 
 
     began = time.time_ns()
     config, origin, watched = compose_with_hydra(project, overrides, workspace, plugins)
-    text = "".join(Path(p).read_text(encoding="utf-8") for p in watched if Path(p).is_file())
-    names = sorted(set(re.findall(r"\$\{oc\.env:\s*([A-Za-z_]\w*)", text + " ".join(overrides))))
+    text = "".join(Path(p).read_text(encoding="utf-8") for p in watched if Path(p).is_file()) + " ".join(overrides)
+    names = sorted({match[1] for match in _ENVIRONMENT.finditer(text)})
     found = {"config": config, "origin": origin, "watched": watched, "environment": names}
     found["state"] = _state(watched, names)
     # A file that changed a moment ago may change again without its time showing it, or while it was being read.
     settled = all(stat is None or began - stat[0] > _SETTLED for stat in found["state"][: len(watched)])
-    impure = re.search(r"\$\{(?!oc\.env|oc\.select|vars\b)[a-z_.]+:", text + " ".join(overrides))
-    if settled and not impure:
+    if settled and not _IMPURE.search(_ENVIRONMENT.sub("", text)):
         workspace.write_cache(path, json.dumps(found).encode())  # in the order written: features run in that order
     return found
 

@@ -79,7 +79,7 @@ def compose_with_hydra(
             loader = GlobalHydra.instance().config_loader()
             defaults = loader.compute_defaults_list("config", given, RunMode.RUN).defaults
         layers = [_layer(default, folders) for default in defaults if not _of_hydra(default)]
-        layers += [_override_layer(text) for text in overrides]
+        layers.append(_override_layer(overrides))
         origin = origins(layers)
         try:
             config = OmegaConf.to_container(composed, resolve=True, throw_on_missing=False)
@@ -123,17 +123,18 @@ def _several() -> set[str]:
     return {STAGES[stage][2] for stage in SEVERAL if stage != "acquire"}
 
 
-def _override_layer(text: str) -> Layer:
-    parsed = parse_overrides([text])[0]
-    key, said = str(parsed.key_or_group).replace("/", "."), f"override {text}"
-    if parsed.is_delete() or "/" in str(parsed.key_or_group):
-        return Layer({}, {})
-    value = parsed.value()
-    keys, uses = {key: said}, {}
-    for dotted, leaf in _leaves(key, value):
-        keys[dotted] = said
-        if dotted.endswith(".use"):
-            uses[dotted.removesuffix(".use")] = str(leaf)
+def _override_layer(overrides: Sequence[str]) -> Layer:
+    """Return what the command line sets: one layer, so that the order of its words means nothing to ``use``."""
+    keys, uses = dict[str, str](), dict[str, str]()
+    for text, parsed in zip(overrides, parse_overrides(overrides), strict=True):
+        if parsed.is_delete() or "/" in str(parsed.key_or_group):
+            continue
+        key, said = str(parsed.key_or_group).replace("/", "."), f"override {text}"
+        keys[key] = said
+        for dotted, leaf in _leaves(key, parsed.value()):
+            keys[dotted] = said
+            if dotted.endswith(".use"):
+                uses[dotted.removesuffix(".use")] = str(leaf)
     return Layer(keys, uses)
 
 

@@ -63,6 +63,10 @@ def _walk(node: Any, prefix: str) -> Iterator[tuple[str, int, str | None]]:
     for key, value in node.value:
         if not prefix and key.value == "defaults":
             continue
+        if key.tag == "tag:yaml.org,2002:merge":  # <<: the keys of another mapping, or of several
+            for merged in reversed(value.value) if isinstance(value, yaml.SequenceNode) else [value]:
+                yield from _walk(merged, prefix)
+            continue
         dotted = f"{prefix}.{key.value}" if prefix else str(key.value)
         yield dotted, key.start_mark.line + 1, value.value if isinstance(value, yaml.ScalarNode) else None
         yield from _walk(value, dotted)
@@ -79,7 +83,7 @@ def fresh(config: dict[str, Any], layers: Sequence[Layer]) -> dict[str, Any]:
         layers: All contributions, in the order in which they were merged.
     """
     for node in {node for layer in layers for node in layer.uses}:
-        current, alive = None, set[str]()
+        current, alive, whole = None, set[str](), False
         for layer in layers:
             use = layer.uses.get(node)
             if use is not None and use != current:
@@ -87,7 +91,11 @@ def fresh(config: dict[str, Any], layers: Sequence[Layer]) -> dict[str, Any]:
                     alive.clear()
                 current = use
             prefix = f"{node}."
-            alive.update(key[len(prefix) :].partition(".")[0] for key in layer.keys if key.startswith(prefix))
+            below = [key[len(prefix) :].partition(".")[0] for key in layer.keys if key.startswith(prefix)]
+            whole = (whole or node in layer.keys) and not below  # as in ``model: ${vars.model}``
+            alive.update(below)
+        if whole:
+            continue
         inner: Any = config
         for key in node.split("."):
             inner = inner.get(key) if isinstance(inner, dict) else None

@@ -120,7 +120,7 @@ class Engine:
         before = self.ledger.took_over_from(project, number) if number else None
         history = History(
             self.store.lookup, self.ledger.last_fingerprints(project), data, meter.version_of, self.stats,
-            versions.get(number), versions.get(before),
+            self._judged(versions.get(number)), self._judged(versions.get(before)),
         )  # fmt: skip
         plan = make(self.experiment, history, force=force, select=select)
         self.stats.save(self.workspace.write_cache)
@@ -254,9 +254,16 @@ class Engine:
         """Return the manifest of an output by its digest."""
         return manifest_of(self.ledger, self.store, digest)
 
-    def scoring_model(self, digest: str) -> Any:
-        """Load a version's scoring model by its digest."""
+    def output(self, digest: str) -> Any:
+        """Load an output by its digest: a version's scoring model, or its scores."""
         return self.load(self.artifact(digest))
+
+    def _judged(self, version: Row | None) -> Row | None:
+        """Return a version with the digest of the scores that it was registered with."""
+        if version is None:
+            return None
+        steps = self.ledger.steps(version["run"])
+        return {**version, "metrics": next((s["digest"] for s in steps if s["stage"] == "evaluate"), "")}
 
 
 def load_value(store: Store, manifest: Manifest, plugins: Plugins) -> Any:

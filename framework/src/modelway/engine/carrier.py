@@ -37,7 +37,7 @@ class Carrier:
         self.values: dict[str, Any] = {}
         self.known: dict[str, str] = {}
         self.scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="modelway-")))
-        self.executor = Executor(engine.experiment, self.value, engine.scoring_model)
+        self.executor = Executor(engine.experiment, self.value, engine.output)
         compute = engine.experiment.one("compute")
         self.mapper = stack.enter_context(compute.open(engine._context(outcome.run, self.scratch)))
 

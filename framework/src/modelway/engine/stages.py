@@ -68,13 +68,13 @@ class Executor:
     Args:
         experiment: What is declared.
         value: Returns the output of an earlier step.
-        scoring_model: Loads a version's scoring model by its digest.
+        output: Loads an output of an earlier run by its digest.
     """
 
     def __init__(
-        self, experiment: Experiment, value: Callable[[str], Any], scoring_model: Callable[[str], ScoringModel]
+        self, experiment: Experiment, value: Callable[[str], Any], output: Callable[[str], Any]
     ) -> None:
-        self.experiment, self.value, self.scoring_model = experiment, value, scoring_model
+        self.experiment, self.value, self.output = experiment, value, output
 
     def compute(self, step: Step, run: Run) -> Value:
         """Compute a step's output."""
@@ -115,9 +115,9 @@ class Executor:
         table: Table = self.value(step.inputs[0])
         label, splitter = self._only(step)
         made: Split = splitter.split(table, replace(run, label=label, schema=self._schema(table.names)))
-        if made.folds != splitter.folds():
+        if made.folds != splitter.fold_names():
             raise ConfigError(
-                f"The splitter '{splitter.name}' declared the folds {', '.join(splitter.folds())}"
+                f"The splitter '{splitter.name}' declared the folds {', '.join(splitter.fold_names())}"
                 f" and made {', '.join(made.folds)}"
             )
         return made
@@ -143,12 +143,12 @@ class Executor:
         return measure(step.components, [self.value(name) for name in step.inputs], run)
 
     def _champion(self, step: Step, run: Run) -> Scores:
-        split, champion = self.value("split"), self.scoring_model(step.own["model"])
-        predictions = []
-        for fold in split.folds[:-1] or split.folds:
-            seen = replace(split.at(fold), steps=champion.steps)
-            predictions.append(predict(seen, champion.model.predict, step.own["phases"], run))
-        return measure(step.components, predictions, run)
+        if "scores" in step.own:
+            scores: Scores = self.output(step.own["scores"])
+            return scores
+        champion: ScoringModel = self.output(step.own["model"])
+        seen = replace(self.value("split"), steps=champion.steps)
+        return measure(step.components, [predict(seen, champion.model.predict, step.own["phases"], run)], run)
 
     def _gate(self, step: Step, run: Run) -> Verdict:
         scores = self.value("metrics")
@@ -163,7 +163,7 @@ class Executor:
     def _scoring(self, step: Step, run: Run) -> ScoringModel:
         split, transforms, model = (self.value(name) for name in step.inputs[:3])
         _, trainer = next(iter(self.experiment.all("train").items()))
-        schema = split.schema.features()
+        schema = self._schema(split.table.names).features()  # as declared now; a split knows what shaped it only
         preparers = tuple((label, p) for label, p in self.experiment.all("prepare").items() if p.row)
         made = ScoringModel(
             model=model,
@@ -196,7 +196,7 @@ def _golden(split: Split, names: list[str]) -> list[dict[str, Any]]:
 def fit_features(components: Mapping[str, Component], split: Split, run: Run) -> tuple[Transform, ...]:
     """Fit features on the training rows: as few passes as their order allows, each over every part once.
 
-    Features whose inputs no unfitted feature makes are summarised in the same pass.
+    Features are summarised in the same pass while none of them reads what an earlier one of the pass makes or replaces.
     """
     waiting, done = dict(components), list[Transform]()
     head = take(next(iter(split.batches("train"))).features, slice(0, 2))
@@ -204,19 +204,28 @@ def fit_features(components: Mapping[str, Component], split: Split, run: Run) ->
         ready: dict[str, tuple[Any, tuple[str, ...]]] = {}
         taken: set[str] = set()  # columns that a feature of this pass, not fitted yet, reads and may replace
         for label, feature in list(waiting.items()):
-            inputs = _inputs(label, feature, list(head))
-            if taken and (not feature.fitted or taken.intersection(inputs)):
+            try:
+                inputs = _inputs(label, feature, list(head))
+            except ConfigError:
+                if not ready:
+                    raise
+                break  # a feature of this pass may make the column
+            if ready and (not feature.fitted or taken.intersection(inputs)):
                 break
-            del waiting[label]
             if feature.fitted:
                 ready[label] = (feature, inputs)
                 taken.update(inputs)
             else:
+                del waiting[label]
                 done.append(Transform(feature, inputs, feature.finish(None), label))
                 head = done[-1](head)
         if ready:
-            summaries = _summarise(split.with_steps(tuple(done)), ready, run)
+            summaries, before = _summarise(split.with_steps(tuple(done)), ready, run), head
             for label, (feature, inputs) in ready.items():
+                now = _inputs(label, feature, list(head))
+                if now != inputs or any(head[name] is not before[name] for name in inputs):
+                    break  # an earlier feature of the pass made or replaced a column that this one reads
+                del waiting[label]
                 done.append(Transform(feature, inputs, feature.finish(summaries[label]), label))
                 head = done[-1](head)
     return tuple(done)

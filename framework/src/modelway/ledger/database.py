@@ -99,7 +99,8 @@ class Alchemy:
         import sqlalchemy as sa
 
         self._sa, self._held = sa, None
-        shown = sa.make_url(url).render_as_string(hide_password=True)
+        self._turn = threading.RLock()  # a lease is renewed from another thread
+        self._shown = shown = sa.make_url(url).render_as_string(hide_password=True)
         try:
             self._engine = sa.create_engine(url, pool_pre_ping=True)
             with self._engine.connect():
@@ -112,10 +113,18 @@ class Alchemy:
 
     def execute(self, statement: str, values: Mapping[str, Any] | None = None) -> list[Row]:
         """Run a statement and return its rows."""
-        if self._held is not None:
-            return self._rows(self._held.execute(self._sa.text(statement), dict(values or {})))
-        with self._engine.begin() as connection:
-            return self._rows(connection.execute(self._sa.text(statement), dict(values or {})))
+        try:
+            with self._turn:
+                if self._held is not None:
+                    return self._rows(self._held.execute(self._sa.text(statement), dict(values or {})))
+                with self._engine.begin() as connection:
+                    return self._rows(connection.execute(self._sa.text(statement), dict(values or {})))
+        except self._sa.exc.SQLAlchemyError as error:
+            raise self._explain(error) from None
+
+    def _explain(self, error: Exception) -> LedgerError:
+        text = str(error).splitlines()[0]
+        return LedgerError(f"The ledger cannot be used: {text}", where=self._shown, mend="Look at the database itself")
 
     @staticmethod
     def _rows(result: Any) -> list[Row]:
@@ -130,17 +139,22 @@ class Alchemy:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Lock the ledger against other writers until everything is committed."""
-        if self._held is not None:
-            yield
-            return
-        with self._engine.begin() as connection:
-            if self._engine.dialect.name == "postgresql":
-                connection.execute(self._sa.text("SELECT pg_advisory_xact_lock(7261)"))
-            self._held = connection
-            try:
+        locks = {"postgresql": "SELECT pg_advisory_xact_lock(7261)", "sqlite": "BEGIN IMMEDIATE"}
+        with self._turn:
+            if self._held is not None:
                 yield
-            finally:
-                self._held = None
+                return
+            try:
+                with self._engine.begin() as connection:
+                    if self._engine.dialect.name in locks:
+                        connection.execute(self._sa.text(locks[self._engine.dialect.name]))
+                    self._held = connection
+                    try:
+                        yield
+                    finally:
+                        self._held = None
+            except self._sa.exc.SQLAlchemyError as error:
+                raise self._explain(error) from None
 
 
 def connect(url: str) -> Database:

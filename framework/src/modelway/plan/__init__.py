@@ -179,8 +179,10 @@ def identity(step: Step, manifest: Manifest) -> str:
 
     For most steps that is the content's digest, so that equal outputs compute nothing anew. A transform or a model is
     applied by its component's code, which is not in the content: code and libraries count there too. A scoring model
-    is all that it was made from: its bundle carries their code.
+    is all that it was made from: its bundle carries their code. A source is its rows, whichever files they came in.
     """
+    if step.stage == "acquire":  # what a table says of its origin reaches nothing that is made of it
+        return digest([manifest.kind, {name: found for name, (found, _) in manifest.files.items() if name != "table.json"}])
     if step.stage == "scoring":
         return digest([manifest.digest, manifest.facts.get("ingredients", {}).get("inputs", {})])
     if step.stage not in ("features", "train"):

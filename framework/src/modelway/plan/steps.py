@@ -70,7 +70,7 @@ def steps_of(experiment: Experiment, champion: Mapping[str, Any] | None = None) 
     learnt = {"schema": schema["columns"], "task": experiment.settings.task}
     splitter = one("split")
     steps.append(Step("split", "split", every("split"), (table,), own=learnt))
-    folds = splitter.folds()
+    folds = splitter.fold_names()
     scored = []
     for fold in folds:
         tag = f"[{fold}]" if len(folds) > 1 else ""
@@ -89,7 +89,10 @@ def steps_of(experiment: Experiment, champion: Mapping[str, Any] | None = None) 
     if every("gate"):
         judged: tuple[str, ...] = ("metrics",)
         if champion and any(gate.needs_champion for gate in every("gate").values()):
-            own = {"model": champion["model"], "phases": list(experiment.settings.phases), "folds": list(folds)}
+            # Its final fit saw every row of a cross-validation, so scoring it on those folds would flatter it: what a
+            # cross-validated challenger compares with is the champion's own cross-validation.
+            judge = {"scores": champion["metrics"]} if len(folds) > 1 else {"model": champion["model"]}
+            own = {**judge, "phases": list(experiment.settings.phases), "folds": list(folds)}
             steps.append(Step("champion", "champion", metrics, ("split",), own=own))
             judged = ("metrics", "champion")
         steps.append(Step("gates", "gate", every("gate"), judged))

@@ -1,4 +1,4 @@
-"""The bundle's environment: the fewest distributions that its code needs, each at the version that is installed here."""
+"""The bundle's environment: the fewest distributions that its code needs, each at the version installed here."""
 
 from __future__ import annotations
 

@@ -31,17 +31,17 @@ class BentoML(Packager, name="bentoml"):
     training is refused. Equal models give equal bundles, byte for byte.
     """
 
-    tolerance: float = param(1e-6, "Largest difference from the golden scores at which the service is ready.", at_least=0)
+    tolerance: float = param(1e-6, "Largest difference from golden scores at which the service is ready.", at_least=0)
     most_rows: int = param(100_000, "Most rows that one request may hold.", at_least=1)
     most_bytes: int = param(16 * 2**20, "Largest body of a request, in bytes.", at_least=1024)
     timeout: float = param(30.0, "Seconds that a request may take; its body must arrive within half of them.", above=0)
     workers: int = param(1, "Processes that serve.", at_least=1)
-    lock: str = param("requirements.lock", "Lock file of the workspace, whose hashes the bundle's requirements take over.")
+    lock: str = param("requirements.lock", "Lock file of the workspace, whose hashes the requirements take over.")
     instead: dict[str, str] = param(
         {"xgboost": "xgboost-cpu", "nvidia-nccl-cu12": ""},
         "Distributions to require in place of others; an empty one leaves the other out.",
     )
-    also: tuple[str, ...] = param((), "Further distributions to require, for what the model's code imports by name only.")
+    also: tuple[str, ...] = param((), "Further distributions to require, such as one imported by a computed name.")
 
     libraries = ("bentoml", "numpy", "pluggy")
 
@@ -146,8 +146,8 @@ def readme(manifest: Mapping[str, Any], model: ScoringModel) -> str:
     row = json.dumps({"rows": model.golden["rows"][:1]})
     return (
         f"# {manifest['project']}\n\nA {manifest['task']} model, packaged by Modelway.\n\n"
-        "`bentoml serve .` serves it on port 3000 of this machine. `GET /health` tells whether it scores its golden rows\n"
-        "rightly, `GET /schema` what a request may hold, `GET /openapi.json` all routes. To score a row:\n\n"
+        "`bentoml serve .` serves it on port 3000 of this machine. `GET /health` tells whether it scores its golden\n"
+        "rows rightly, `GET /schema` what a request may hold, `GET /openapi.json` all routes. To score a row:\n\n"
         f"    curl -s localhost:3000/predict -H 'content-type: application/json' -d {_quoted(row)}\n"
     )
 

@@ -35,9 +35,7 @@ class Imports:
         self.through: set[str] = set()
         self._import = builtins.__import__
 
-    def __call__(
-        self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
-    ) -> Any:
+    def __call__(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         """Stand in for ``__import__``."""
         top = name.partition(".")[0]
         if not level and globals:
@@ -65,7 +63,8 @@ def requires(importer: str, imported: str) -> bool:
     for owner in owners.get(importer, ()):
         for text in metadata.requires(owner) or ():
             needed = Requirement(text)
-            if canonicalize_name(needed.name) in wanted and (needed.marker is None or needed.marker.evaluate({"extra": ""})):
+            applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
+            if applies and canonicalize_name(needed.name) in wanted:
                 return True
     return False
 

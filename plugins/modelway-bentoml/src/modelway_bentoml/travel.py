@@ -1,4 +1,4 @@
-"""The code that travels with a model: the files that its components reach by import, inside the packages they are from."""
+"""The code that travels with a model: the files that its components reach by import, inside their own packages."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def allowed(model: ScoringModel) -> dict[str, str]:
         module = sys.modules.get(cls.__module__)
         if cls.__module__ == "__main__" or getattr(module, cls.__qualname__, None) is not cls:
             raise ConfigError(
-                f"{what} is of a class that cannot travel: {cls.__module__}.{cls.__qualname__} is not a module's own name",
+                f"{what} cannot travel: {cls.__module__}.{cls.__qualname__} is not a name that its module holds",
                 mend="Define it at the top of a plugin's module, or of the project's plugin.py",
             )
         found[f"{cls.stage}/{cls.name}"] = f"{cls.__module__}:{cls.__qualname__}"

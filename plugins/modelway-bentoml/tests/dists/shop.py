@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from modelway_bentoml.packager import BentoML
 from small_model.features import Codes, Ratio
 from small_model.trainer import Linear, LinearModel
 
 from modelway import Bundle, Schema, ScoringModel, Transform
 from modelway.testing import make_run
-from modelway_bentoml.packager import BentoML
 
 SCHEMA: dict[str, Any] = {
     "columns": {
@@ -23,7 +23,9 @@ SCHEMA: dict[str, Any] = {
         "member": {"type": "boolean"},
         "since": {"type": "date", "nullable": True},
     },
-    "rules": {"affordable": {"expression": "spent <= 10 * income", "description": "Nobody spends ten times an income."}},
+    "rules": {
+        "affordable": {"expression": "spent <= 10 * income", "description": "Nobody spends ten times an income."}
+    },
 }
 ROW: dict[str, Any] = {
     "age": 40, "income": 2.5, "spent": 1.25, "city": "Turin", "code": "AB12", "member": True, "since": "2020-02-29",

@@ -35,7 +35,7 @@ class Files(Source, name="files"):
     float64, ``timestamp`` microseconds), and undeclared ones the type that their rows suggest. A class that is
     written as a number is an ``integer`` with ``values``.
 
-    In CSV an empty field is missing, and so is each of ``missing``; other words for it, such as ``NA``, are not guessed.
+    In CSV an empty field is missing, and so is each of ``missing``; other words, such as ``NA``, are not guessed.
     In JSON lines null or an absent field is missing, and undeclared fields with nested values are left out.
     """
 

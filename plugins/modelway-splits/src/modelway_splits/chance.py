@@ -40,12 +40,12 @@ class KFold(Splitter, name="kfold"):
     Folds ``cv1`` to ``cvN`` each test on one share of the rows; the fold ``final`` trains on all.
     """
 
-    n_folds: int = param(5, "Number of folds.", at_least=2)
+    folds: int = param(5, "Number of folds.", at_least=2)
     valid: float = param(0.0, "Share of each fold's training rows to validate on.", at_least=0, below=1)
 
-    def folds(self) -> tuple[str, ...]:
+    def fold_names(self) -> tuple[str, ...]:
         """Return the names of the folds."""
-        return fold_names(self.n_folds)
+        return fold_names(self.folds)
 
     def split(self, table: Table, run: Run) -> Split:
         """Label the rows.
@@ -53,10 +53,10 @@ class KFold(Splitter, name="kfold"):
         Raises:
             DataError: fewer rows than folds.
         """
-        if table.rows < self.n_folds:
-            raise DataError(f"{table.rows} rows cannot make {self.n_folds} folds", where="split.n_folds")
+        if table.rows < self.folds:
+            raise DataError(f"{table.rows} rows cannot make {self.folds} folds", where="split.folds")
         drawn = run.rng("split", "folds").permutation(table.rows)
-        tests = [drawn[i :: self.n_folds] for i in range(self.n_folds)]
+        tests = [drawn[i :: self.folds] for i in range(self.folds)]
         return cross_validation(table, tests, at_random(self.valid, run), run)
 
 

@@ -70,7 +70,7 @@ class ColumnKFold(Splitter, name="column_kfold"):
         0.0, "Share of each fold's training rows to validate on, drawn at random.", at_least=0, below=1
     )
 
-    def folds(self) -> tuple[str, ...]:
+    def fold_names(self) -> tuple[str, ...]:
         """Return the names of the folds."""
         return fold_names(len(self.values))
 

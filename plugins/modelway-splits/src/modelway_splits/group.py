@@ -42,13 +42,13 @@ class GroupKFold(Splitter, name="group_kfold"):
     and equal ones in random order, each to the fold that has the fewest rows so far.
     """
 
-    n_folds: int = param(5, "Number of folds.", at_least=2)
+    folds: int = param(5, "Number of folds.", at_least=2)
     valid: float = param(0.0, "Share of each fold's training rows to validate on.", at_least=0, below=1)
     column: str | None = param(None, "Column of groups; null means the one with the role group.")
 
-    def folds(self) -> tuple[str, ...]:
+    def fold_names(self) -> tuple[str, ...]:
         """Return the names of the folds."""
-        return fold_names(self.n_folds)
+        return fold_names(self.folds)
 
     def split(self, table: Table, run: Run) -> Split:
         """Label the rows.
@@ -59,23 +59,23 @@ class GroupKFold(Splitter, name="group_kfold"):
         import numpy as np
 
         groups, values = levels(table, column_name(self, "group", run, table))
-        if len(values) < self.n_folds:
+        if len(values) < self.folds:
             raise DataError(
-                f"{len(values)} groups cannot make {self.n_folds} folds",
-                where="split.n_folds",
-                mend=f"Set split.n_folds to {len(values)} or fewer",
+                f"{len(values)} groups cannot make {self.folds} folds",
+                where="split.folds",
+                mend=f"Set split.folds to {len(values)} or fewer",
             )
         sizes = np.bincount(groups)
         drawn = run.rng("split", "folds").permutation(len(values))
         largest_first = drawn[np.argsort(-sizes[drawn], kind="stable")]
         fold_of = np.empty(len(values), dtype=np.int64)
-        loads = [(0, fold) for fold in range(self.n_folds)]
+        loads = [(0, fold) for fold in range(self.folds)]
         for group in largest_first.tolist():
             rows, fold = loads[0]
             fold_of[group] = fold
             heapq.heapreplace(loads, (rows + int(sizes[group]), fold))
         fold_of_row = fold_of[groups]
-        tests = [np.flatnonzero(fold_of_row == fold) for fold in range(self.n_folds)]
+        tests = [np.flatnonzero(fold_of_row == fold) for fold in range(self.folds)]
         return cross_validation(table, tests, _whole_groups(groups, self.valid, run), run)
 
 

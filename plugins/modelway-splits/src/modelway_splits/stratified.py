@@ -46,13 +46,13 @@ class StratifiedKFold(Splitter, name="stratified_kfold"):
     in two folds differ by one row at most, and so do the folds' sizes.
     """
 
-    n_folds: int = param(5, "Number of folds.", at_least=2)
+    folds: int = param(5, "Number of folds.", at_least=2)
     valid: float = param(0.0, "Share of each fold's training rows to validate on.", at_least=0, below=1)
     column: str | None = param(None, "Column whose values keep their shares; null means the target.")
 
-    def folds(self) -> tuple[str, ...]:
+    def fold_names(self) -> tuple[str, ...]:
         """Return the names of the folds."""
-        return fold_names(self.n_folds)
+        return fold_names(self.folds)
 
     def split(self, table: Table, run: Run) -> Split:
         """Label the rows.
@@ -63,9 +63,9 @@ class StratifiedKFold(Splitter, name="stratified_kfold"):
         import numpy as np
 
         codes, values = levels(table, column_name(self, "target", run, table))
-        _enough(codes, values, self.n_folds, f"for {self.n_folds} folds")
+        _enough(codes, values, self.folds, f"for {self.folds} folds")
         order = _by_class_then_chance(codes, run.rng("split", "folds"))
-        tests = [np.sort(order[i :: self.n_folds]) for i in range(self.n_folds)]
+        tests = [np.sort(order[i :: self.folds]) for i in range(self.folds)]
         return cross_validation(table, tests, _by_class(codes, self.valid, run), run)
 
 

@@ -64,16 +64,16 @@ class Rolling(Splitter, name="rolling"):
 
     seeded = False
 
-    n_folds: int = param(5, "Number of folds.", at_least=2)
+    folds: int = param(5, "Number of folds.", at_least=2)
     gap: int | str = param(0, "Left unused before test and validation rows: a number of rows, or a duration (48h, 7d).")
     max_train: int | None = param(None, "Most training rows of a fold, with validation; null means all.", at_least=1)
     test_size: int | None = param(None, "Test rows of a fold; null means rows / (folds + 1).", at_least=1)
     valid: float = param(0.0, "Share of each fold's training rows to validate on, the latest.", at_least=0, below=1)
     column: str | None = param(None, "Column of times or numbers; null means the one with the role time.")
 
-    def folds(self) -> tuple[str, ...]:
+    def fold_names(self) -> tuple[str, ...]:
         """Return the names of the folds."""
-        return fold_names(self.n_folds)
+        return fold_names(self.folds)
 
     def split(self, table: Table, run: Run) -> Split:
         """Label the rows.
@@ -84,17 +84,17 @@ class Rolling(Splitter, name="rolling"):
         import numpy as np
 
         line, rows = _Line(self, run, table), table.rows
-        size = self.test_size or rows // (self.n_folds + 1)
-        first = rows - self.n_folds * size
+        size = self.test_size or rows // (self.folds + 1)
+        first = rows - self.folds * size
         if size < 1 or line.before(first, self.gap) < 1:
             raise DataError(
-                f"{rows} rows cannot make {self.n_folds} folds of {max(size, 1)} test rows with gap {self.gap}:"
+                f"{rows} rows cannot make {self.folds} folds of {max(size, 1)} test rows with gap {self.gap}:"
                 " the first would have no training row",
                 where="split",
                 mend="Ask for fewer folds, a smaller test_size, or a smaller gap",
             )
         labels = {}
-        for i in range(self.n_folds):
+        for i in range(self.folds):
             start = first + i * size
             codes = np.full(rows, PHASES["unused"], dtype=np.int8)
             codes[start : start + size] = PHASES["test"]

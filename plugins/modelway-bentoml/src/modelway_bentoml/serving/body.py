@@ -44,8 +44,9 @@ def rows_of(body: bytes, most: int) -> Rows:
     payload = decode(body)
     if not isinstance(payload, dict) or len(payload) != 1 or not payload.keys() <= {"rows", "columns", "row"}:
         raise Refused(400, f"The body is not of a form known here. {_FORMS}")
-    form, value = next(iter(payload.items()))
-    if not isinstance(value, list if form == "rows" else dict):
+    form: str = next(iter(payload))
+    value: Any = payload[form]
+    if not (isinstance(value, list) if form == "rows" else isinstance(value, dict)):
         raise Refused(400, f"'{form}' is not of the form known here. {_FORMS}")
     rows, count = Rows(records=[value]), 1
     if form == "rows":

@@ -119,12 +119,13 @@ def openapi(
         },
         "required": ["predictions", "model"],
     }
-    error = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
+    error: dict[str, Any] = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
+    problems = {"count": {"type": "integer"}, "problems": {"type": "array", "items": problem}}
     listed = {
         "type": "object",
-        "properties": {**error["properties"], "count": {"type": "integer"}, "problems": {"type": "array", "items": problem}},
+        "properties": {**error["properties"], **problems},
         "required": ["error", "count", "problems"],
-    }  # fmt: skip
+    }
 
     def reply(text: str, body: Any) -> dict[str, Any]:
         return {"description": text, "content": {"application/json": {"schema": body}}}
@@ -157,7 +158,7 @@ def openapi(
         "paths": {
             "/predict": {"post": predict},
             "/schema": get("schema", "The JSON Schema of a request"),
-            "/health": get("health", "Whether the model scores its golden rows rightly", **{"503": reply("Not ready", {})}),
+            "/health": get("health", "Whether the golden rows score as in training", **{"503": reply("Not ready", {})}),
             "/openapi.json": get("openapi", "This description"),
         },
     }

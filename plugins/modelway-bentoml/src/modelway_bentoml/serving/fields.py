@@ -1,7 +1,7 @@
 """One field of a request: what the schema says that a value of it may be.
 
-``Field.faults`` is the definition, value by value. ``Field.take`` answers the same for a whole column at once where every
-value is fine, which is the usual case, and leaves the rest to ``faults``.
+``Field.faults`` is the definition, value by value. ``Field.take`` answers the same for a whole column at once where
+every value is fine, which is the usual case, and leaves the rest to ``faults``.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def load(root: Path) -> Scorer:
         raise DataError(
             f"The golden rows score otherwise here than in training: the largest difference is {difference:.3g},"
             f" and {manifest['tolerance']:.3g} is allowed",
-            mend="Compare this environment with the bundle's requirements.txt, and this processor with the one it was made on",
+            mend="Compare this environment with requirements.txt, and this processor with the one it was made on",
         )
     return Scorer(model, manifest, difference, time.perf_counter() - start)
 
@@ -80,7 +80,7 @@ class Components:
         """
         name = self.allowed.get(f"{stage}/{use}")
         if name is None:
-            raise PluginError(f"The bundle's manifest does not list the {stage} component '{use}'", where="manifest.json")
+            raise PluginError(f"The manifest does not list the {stage} component '{use}'", where="manifest.json")
         return build(self._class(stage, use, name), config)
 
     def _class(self, stage: str, use: str, name: str) -> type[Component]:
@@ -117,13 +117,14 @@ def verify(root: Path, manifest: Mapping[str, Any]) -> None:
 def digests(root: Path) -> dict[str, str]:
     """Return the SHA-256 of each part of a bundle: model, transforms, schema, golden rows, code, environment."""
     scoring = json.loads((root / "model" / "scoring.json").read_bytes())
+    # The order of mappings is kept: that of columns shapes scores.
     parts = {
         "transforms": [scoring["preparers"], scoring["transforms"]],
         "schema": [scoring["schema"], scoring["task"], scoring["classes"]],
         "golden": scoring["golden"],
         "trainer": scoring["trainer"],
     }
-    found = {name: _sha256(json.dumps(value, sort_keys=True).encode()) for name, value in parts.items()}
+    found = {name: _sha256(json.dumps(value).encode()) for name, value in parts.items()}
     found["model"] = folder_digest(root / "model" / "model")
     found["code"] = folder_digest(root / "lib")
     requirements = root / "requirements.txt"
