@@ -209,11 +209,11 @@ def _coerce(value: Any, kind: Any, key: str, where: Locate) -> Any:
     if origin is Literal:
         if value in args and type(value) in {type(a) for a in args}:
             return value
+        close = nearest(str(value), map(str, args))
         raise ConfigError(
             f"'{key}' is {value!r}, and must be one of {', '.join(map(str, args))}",
-            where=where(key),
-            mend=nearest(str(value), map(str, args)),
-        )
+            where=where(key), mend=close if close.startswith("Did") else "",
+        )  # fmt: skip
     if origin in (tuple, list):
         if not isinstance(value, (list, tuple)):
             raise _wrong(value, kind, key, where)

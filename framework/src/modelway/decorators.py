@@ -10,6 +10,7 @@ import dataclasses
 import inspect
 import typing
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from modelway import stages
@@ -19,11 +20,13 @@ from modelway.values import Columns, Predictions, Scores
 
 
 def _component(function: Callable[..., Any], base: type, methods: Mapping[str, Callable[..., Any]], **more: Any) -> type:
-    signature, types = inspect.signature(function), typing.get_type_hints(function)
+    parameters = inspect.signature(function).parameters
+    options = {name: p for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    # The other parameters' types may name what is imported for a type checker only.
+    written = {name: p.annotation for name, p in options.items() if p.annotation is not inspect.Parameter.empty}
+    types = typing.get_type_hints(SimpleNamespace(__annotations__=written), function.__globals__)
     fields = []
-    for name, parameter in signature.parameters.items():
-        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
-            continue
+    for name, parameter in options.items():
         if name not in types:
             raise PluginError(f"The parameter '{name}' of {function.__name__} has no type", mend="Annotate it")
         default = ... if parameter.default is inspect.Parameter.empty else parameter.default
@@ -84,8 +87,8 @@ def _plain(base: type, method: str) -> Callable[[Callable[..., Any]], type]:
         call = _call(function)
         arguments = len(inspect.signature(getattr(base, method)).parameters) - 2
 
-        def run_it(self: Any, *values: Any) -> Any:
-            return call(self, *values[:arguments], run=values[-1])
+        def run_it(self: Any, *values: Any, run: Any = None) -> Any:
+            return call(self, *values[:arguments], run=values[-1] if run is None else run)
 
         return _component(function, base, {method: run_it})
 

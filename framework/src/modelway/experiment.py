@@ -22,7 +22,7 @@ NEEDED = ("acquire", "split", "train", "evaluate")
 class Settings:
     """The keys of a project that are not components."""
 
-    project: str = param(..., "Name of the project.")
+    project: str = param(..., "Name of the project; by default that of its folder.")
     task: Task = param(..., "What is predicted: binary, multiclass or regression.")
     seed: int = param(0, "Seed of every random choice.", at_least=0)
     description: str = param("", "What the model is for.")
@@ -89,13 +89,14 @@ class Experiment:
         Raises:
             ConfigError: a missing stage, a task that the trainer or a metric cannot do, a gate on an unknown metric.
         """
-        for stage in NEEDED:
-            if not self.all(stage):
-                key = STAGES[stage][2]
-                raise ConfigError(
-                    f"The project declares no '{key}'", where=str(self.root / "conf" / "config.yaml"),
-                    mend=f"Add '{key}: {{use: ...}}'; 'modelway plugins' lists what there is",
-                )  # fmt: skip
+        keys = [STAGES[stage][2] for stage in NEEDED if not self.all(stage)]
+        if keys:
+            told = " and no ".join(f"'{key}'" for key in keys)
+            raise ConfigError(
+                f"The project declares no {told}",
+                where=str(self.root / "conf" / "config.yaml"),
+                mend=f"Add '{keys[0]}: {{use: ...}}'; 'modelway plugins {keys[0]}' lists what there is",
+            )
         for stage in ("train", "evaluate"):
             for label, component in self.all(stage).items():
                 if self.settings.task not in component.tasks:

@@ -161,11 +161,16 @@ def code(component: type[Component], cache: StatCache) -> dict[str, str]:
         inside = name if path.name == "__init__.py" else name.rpartition(".")[0]
         for imported in facts["imports"]:
             target = importlib.util.resolve_name(imported, inside) if imported.startswith(".") else imported
-            if target.partition(".")[0] == package:
-                queue += [target, target.rpartition(".")[0]]
-    # A package's __init__ holds hooks; it shapes a result only where something imports from it by name.
-    if component.__module__ != package and f"{package}.__init__" not in seen:
-        found.pop(package, None)
+            if target.partition(".")[0] != package:
+                continue
+            queue.append(target)
+            parent = target.rpartition(".")[0]
+            # The top package's __init__ holds hooks, that import everything: it counts only where a name is taken from it.
+            if target == package or (parent == package and _path(target, package) is None):
+                queue.append(package)
+            while parent not in ("", package):
+                queue.append(parent)
+                parent = parent.rpartition(".")[0]
     for name in component.data_files:
         path = Path(module.__file__ or "").parent / name
         found[name] = cache.get("data", path, lambda p: hashlib.sha256(p.read_bytes()).hexdigest())

@@ -149,7 +149,7 @@ class Splitter(Component, ABC):
 class Feature(Component, ABC):
     """features: a change of columns that may need to be fitted on training rows first.
 
-    The base class offers ``columns``, names or patterns of the inputs. A feature that needs no fitting leaves
+    A field ``columns`` holds names or patterns of the inputs. A feature that needs no fitting leaves
     ``summarise``, ``merge`` and ``finish`` alone and sets ``fitted = False``.
     """
 
@@ -159,8 +159,8 @@ class Feature(Component, ABC):
     #: Whether the input columns stay beside the outputs; otherwise outputs replace them.
     keeps_inputs: ClassVar[bool] = False
 
-    def inputs(self, available: Sequence[str]) -> tuple[str, ...]:
-        """Return the columns that the feature reads, given those that are there.
+    def inputs(self, available: Columns) -> tuple[str, ...]:
+        """Return the names of the columns that the feature reads, given those that are there: a few rows of each.
 
         Raises:
             ConfigError: a name or pattern of ``columns`` that matches nothing.

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from modelway_gates import Floor, NoWorse
 from modelway_gates.measured import shown
 
-from modelway import ConfigError, Run, Score, Scores
-from modelway.component import build
+from modelway import ConfigError, Run, Score, Scores, build
 from modelway.testing import make_run
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import tempfile
@@ -16,14 +17,14 @@ import pyarrow
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-
-from modelway import Findings, Run, Schema, Table
-from modelway.testing import make_run
 from modelway_pandera.check import Pandera
 from modelway_pandera.held import Held
 from modelway_pandera.suspects import suspects
 
-QUIET = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+from modelway import Findings, Run, Schema, Table
+from modelway.testing import make_run
+
+QUIET = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
 WHOLE = st.none() | st.integers(-3, 3) | st.sampled_from([10**6, -(10**6)])
 REAL = st.none() | st.sampled_from([0.0, -0.0, 0.1, -0.5, 2.0, 1e300, math.inf, -math.inf, math.nan])
@@ -69,7 +70,7 @@ def cases(draw: st.DrawFn) -> tuple[pyarrow.Table, dict[str, Any]]:
 def cut(table: pyarrow.Table, edges: Sequence[int], run: Run) -> Table:
     """Cut a table into parts, some of them of no rows."""
     bounds = [0, *sorted(min(edge, table.num_rows) for edge in edges), table.num_rows]
-    pieces = [run.table([table.slice(a, b - a)]) for a, b in zip(bounds, bounds[1:], strict=False)]
+    pieces = [run.table([table.slice(a, b - a)]) for a, b in itertools.pairwise(bounds)]
     return Table(pieces[0].columns, tuple(part for piece in pieces for part in piece.parts), run.blobs)
 
 
@@ -164,7 +165,7 @@ def test_findings_are_the_same_however_the_rows_are_cut(
 def test_a_fall_is_found_wherever_the_parts_meet(items: list[float | None], edges: list[int]) -> None:
     config = {"columns": {"x": {"type": "number", "nullable": True}}, "ordered_by": "x"}
     known = [(row, value) for row, value in enumerate(items) if value is not None and value == value]
-    falls = [row for (_, before), (row, value) in zip(known, known[1:], strict=False) if value < before]
+    falls = [row for (_, before), (row, value) in itertools.pairwise(known) if value < before]
     reported = found(config, pyarrow.table({"x": pyarrow.array(items, pyarrow.float64())}), edges).items
     assert [item.rows for item in reported] == ([tuple(falls)] if falls else [])
 

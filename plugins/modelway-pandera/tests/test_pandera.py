@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,11 +16,11 @@ import pandera.pandas as pa
 import pyarrow
 import pyarrow.parquet as pq
 import pytest
-
-from modelway import Category, ConfigError, Finding, Findings, Schema, Table
-from modelway.testing import CheckSuite, make_run, make_table
 from modelway_pandera.check import Pandera
 from modelway_pandera.objects import dataframe_schema
+
+from modelway import Category, ConfigError, DataError, Finding, Findings, Part, Schema, Table
+from modelway.testing import CheckSuite, make_run, make_table
 
 
 class TestConformance(CheckSuite):
@@ -286,14 +287,38 @@ print("pandera" in sys.modules)
 
 
 def test_a_part_that_is_not_parquet_is_a_paragraph(tmp_path: Path) -> None:
-    from modelway import DataError, Part
-
     run = make_run(tmp_path, schema={"columns": {"n": {"type": "integer"}}})
     path = tmp_path / "junk"
     path.write_bytes(b"junk")
     digest, size = run.blobs.put_file(path)
     with pytest.raises(DataError, match="cannot be read as parquet"):
         Pandera().check(Table((("n", "int64"),), (Part(digest, 3, size),), run.blobs), run)
+
+
+def test_values_that_do_not_compare_are_a_paragraph(tmp_path: Path) -> None:
+    run = make_run(tmp_path, schema={"columns": {"c": {"type": "category"}}, "ordered_by": "c", "unique": [["c"]]})
+    tables = [make_table(run, {"c": ["a", "b"]}), make_table(run, {"c": [3, 4]})]
+    table = Table(tables[0].columns, tuple(part for t in tables for part in t.parts), run.blobs)
+    with pytest.raises(DataError, match="need values that compare"):
+        Pandera().check(table, run)
+
+
+@pytest.mark.parametrize(
+    ("ask", "values", "flagged"),
+    [
+        ({"type": "number", "min": 0.5, "unique": True}, [Decimal("1.5"), Decimal("-2.0"), Decimal("1.5")], [1, 0, 2]),
+        ({"type": "integer", "values": [2**64 - 1]}, pyarrow.array([2**64 - 1, 2**63], pyarrow.uint64()), [1]),
+        ({"type": "string", "values": ["a"]}, pyarrow.array(["a", "b"], pyarrow.string_view()), [1]),
+        ({"type": "category", "values": [1]}, pyarrow.array([1, 2, 1]).dictionary_encode(), [1]),
+        ({"type": "boolean", "values": [True]}, [1.0, 0.0], [1]),
+        ({"type": "timestamp", "unique": True}, pyarrow.array([1, 2, 2], pyarrow.timestamp("ns", "UTC")), [1, 2]),
+    ],
+)
+def test_rules_hold_for_every_way_of_keeping_values(
+    tmp_path: Path, ask: dict[str, Any], values: Any, flagged: list[int]
+) -> None:
+    found = checked(tmp_path, {"columns": {"a": ask}}, {"a": values}, parts=2)
+    assert [row for item in found.items for row in item.rows] == flagged
 
 
 def test_an_empty_table_is_too_short_and_nothing_else(tmp_path: Path) -> None:

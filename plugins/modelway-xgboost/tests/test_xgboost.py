@@ -15,8 +15,7 @@ from modelway_xgboost import XGBoost
 from modelway_xgboost.model import XGBoostModel
 from sklearn import datasets
 
-from modelway import Category, ConfigError, DataError, Directory, Run, Split
-from modelway.component import build
+from modelway import Category, ConfigError, DataError, Directory, Run, Split, build
 from modelway.testing import make_run, make_table
 
 RNG = np.random.default_rng(0)

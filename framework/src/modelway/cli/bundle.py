@@ -32,8 +32,7 @@ def main(options: argparse.Namespace) -> int:
         assert outcome.version is not None
         version, workspace = outcome.version, engine.workspace
     else:
-        workspace = Workspace.find()
-        version = workspace.ledger().version(options.project)
+        workspace, version = composing.find_version(options.project)
     manifest = manifest_of(workspace.ledger(), workspace.store(warn=composing.warn), version["bundle"] or "none")
     folder = Path(options.out) if options.out else place(workspace, version)
     if options.out and folder.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelway.errors import ConfigError
@@ -10,6 +11,7 @@ from modelway.plan import Select
 
 if TYPE_CHECKING:
     from modelway.engine import Engine
+    from modelway.workspace import Workspace
 
 
 def add_project(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +44,34 @@ def open_engine(options: argparse.Namespace, **more: Any) -> Engine:
     """Open the project that a command names."""
     from modelway.engine import Engine
 
-    return Engine.open(options.project, options.overrides, warn=warn, **more)
+    engine = Engine.open(options.project, options.overrides, warn=warn, **more)
+    engine.cpu_before = 0.0
+    return engine
+
+
+def find_version(reference: str) -> tuple[Workspace, dict[str, Any]]:
+    """Return a model version, and the workspace that it is in.
+
+    Args:
+        reference: ``PROJECT``, ``PROJECT@ALIAS`` or ``PROJECT@NUMBER``, where PROJECT is a project's name or path.
+
+    Raises:
+        ConfigError: there is no such version.
+    """
+    from modelway.workspace import Workspace
+
+    workspace = Workspace.find()
+    name, at, which = reference.partition("@")
+    if "/" not in name and name != "." and any(row["project"] == name for row in workspace.ledger().versions(name)):
+        return workspace, workspace.ledger().version(reference)
+    if (Path(name) / "conf" / "config.yaml").is_file():
+        from modelway.config import compose
+        from modelway.plugins import Plugins
+
+        workspace, root = Workspace.project(name)
+        project = compose(root, [], workspace, Plugins(inline=root / "plugin.py"), check=False).project
+        return workspace, workspace.ledger().version(f"{project}{at}{which}")
+    return workspace, workspace.ledger().version(reference)
 
 
 def warn(text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelway.hookspecs import Event
@@ -75,10 +75,18 @@ def size(value: float) -> str:
     return ""
 
 
-def interval(low: float | None, high: float | None, std: float | None, folds: str = "") -> str:
-    """Return a 95% interval, or a spread over folds."""
+def scores(measured: Sequence[Mapping[str, Any]]) -> str:
+    """Return measured values as a table, each with its interval, or its spread over folds."""
+    folds = any(m["std"] is not None for m in measured)
+    head = ["metric", "phase", "mean" if folds else "value", "std over folds" if folds else "95% interval", "rows"]
+    rows = [[m["metric"], m["phase"], m["value"], _about(m), m["support"]] for m in measured]
+    return table(head, rows, right=(2, 4))
+
+
+def _about(measured: Mapping[str, Any]) -> str:
+    low, high, std = measured["low"], measured["high"], measured["std"]
     if std is not None:
-        return f"± {number(std)} over folds"
+        return f"± {number(std)}"
     return f"{number(low)} to {number(high)}" if low is not None and high is not None else ""
 
 
@@ -145,14 +153,17 @@ class Progress:
 def facts(body: Any) -> str:
     """Return what is worth a few words of a step's summary."""
     if "measured" in body:
-        return ", ".join(f"{m['metric']} {number(m['value'])}" for m in body["measured"] if m["phase"] == "test")
+        return ", ".join(f"{m['metric']} {number(m['value'])}" for m in body["measured"] if m["phase"] == "test" and m["value"] is not None)
     if "rules" in body:
         found = len(body["items"])
         return f"{body['rules']} rules, {found} broken" if found else f"{body['rules']} rules hold"
     if "folds" in body:
-        last = list(body["folds"].values())[-1]
-        more = f" in the last of {len(body['folds'])} folds" if len(body["folds"]) > 1 else ""
-        return ", ".join(f"{last[phase]} {phase}" for phase in ("train", "valid", "test") if last[phase]) + more
+        folds = body["folds"]
+        tested = [name for name, rows in folds.items() if rows["test"]] or list(folds)
+        rows = folds[tested[-1]]
+        more = f" in the last of {len(tested)} folds" if len(tested) > 1 else ""
+        more += ", and a final fit" if len(folds) > len(tested) else ""
+        return ", ".join(f"{rows[phase]} {phase}" for phase in ("train", "valid", "test") if rows[phase]) + more
     if "reasons" in body:
         return f"{sum(r['passed'] for r in body['reasons'])} of {len(body['reasons'])} pass"
     if "rows" in body:

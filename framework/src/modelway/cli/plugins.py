@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 from typing import Any
 
 from modelway.cli import display
 from modelway.component import describe, hints
 from modelway.errors import ConfigError, nearest
+from modelway.experiment import Settings
 from modelway.plugins import Plugins
+from modelway.schema import ColumnSchema, RuleSchema, Schema
 from modelway.stages import STAGES
+
+#: What a project declares besides components, by the name to ask for it.
+KEYS: dict[str, dict[str, Any]] = {
+    "project": {"project: keys of conf/config.yaml besides 'defaults', 'schema' and components (modelway plugins)": Settings},
+    "schema": {"schema": Schema, "schema.columns.NAME": ColumnSchema, "schema.rules.NAME": RuleSchema},
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("name", nargs="?", help="a component (name, or stage/name) or a stage, to describe")
+    parser.add_argument("name", nargs="?", help="to describe: a component (name, or stage/name), a stage, a plugin, 'project' or 'schema'")
     parser.add_argument("--json", action="store_true", help="print as JSON")
 
 
 def main(options: argparse.Namespace) -> int:
     """List or describe."""
     plugins = Plugins()
+    if options.name in KEYS and not options.json:
+        print("\n\n".join(_keys(title, cls) for title, cls in KEYS[options.name].items()))
+        return 0
     if options.name:
         found = _named(plugins, options.name)
         if options.json:
@@ -52,26 +64,33 @@ def _named(plugins: Plugins, name: str) -> list[Any]:
     stage, _, short = name.rpartition("/")
     found = [c for c in offered if c.name == short and (not stage or stage in (c.stage, STAGES[c.stage][2]))]
     found = found or [c for c in offered if name in (c.stage, STAGES[c.stage][2])]
+    found = found or [c for plugin in plugins.loaded.values() if plugin.name == name for c in plugin.components]
     if not found:
-        raise ConfigError(f"No component or stage is named '{name}'", mend=nearest(name, [c.name for c in offered]))
+        known = [*(c.name for c in offered), *plugins.loaded, *KEYS]
+        close = nearest(name, known)
+        mend = close if close.startswith("Did") else "'modelway plugins' lists what there is"
+        raise ConfigError(f"No component, stage or plugin is named '{name}'", mend=mend)
     return found
 
 
 def facts(component: Any) -> dict[str, Any]:
     """Return what a component's documentation says, as plain JSON."""
-    fields = [
+    said = {"stage": component.stage, "key": STAGES[component.stage][2], "name": component.name}
+    return {**said, "distribution": component.distribution, "doc": component.__doc__ or "", "fields": _fields(component)}
+
+
+def _fields(cls: Any) -> list[dict[str, Any]]:
+    return [
         {
             "name": field.name,
-            "type": describe(hints(component)[field.name]),
+            "type": describe(hints(cls)[field.name]),
             "default": _default(field),
             "required": _required(field),
             "role": field.metadata.get("role", "param"),
             "help": field.metadata.get("help", ""),
         }
-        for field in dataclasses.fields(component)
+        for field in dataclasses.fields(cls)
     ]
-    said = {"stage": component.stage, "key": STAGES[component.stage][2], "name": component.name}
-    return {**said, "distribution": component.distribution, "doc": component.__doc__ or "", "fields": fields}
 
 
 def _required(field: Any) -> bool:
@@ -88,8 +107,20 @@ def _described(component: Any) -> str:
     found = facts(component)
     lines = [f"{display.paint(found['name'], 'bold')}  ({found['key']}, from {found['distribution']})", ""]
     lines += [line.strip() for line in found["doc"].strip().splitlines()]
+    return "\n".join([*lines, "", _table(found["fields"])])
+
+
+def _keys(title: str, cls: Any) -> str:
+    return "\n".join([display.paint(title, "bold"), "", _table(_fields(cls))])
+
+
+def _table(fields: list[dict[str, Any]]) -> str:
     rows = [
-        [f["name"], f["type"], "required" if f["required"] else repr(f["default"]), f["help"] + (" (knob)" if f["role"] == "knob" else "")]
-        for f in found["fields"]
+        [f["name"], f["type"], "required" if f["required"] else _yaml(f["default"]), f["help"] + (" (knob)" if f["role"] == "knob" else "")]
+        for f in fields
     ]
-    return "\n".join([*lines, "", display.table(["field", "type", "default", "meaning"], rows)])
+    return display.table(["field", "type", "default", "meaning"], rows)
+
+
+def _yaml(value: Any) -> str:
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import argparse
 
-from modelway.cli import display
-from modelway.workspace import Workspace
+from modelway.cli import composing, display
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("version", help="PROJECT@NUMBER; only versions whose gates passed are registered")
+    parser.add_argument("version", help="PROJECT@NUMBER, PROJECT a name or a path; only versions whose gates passed are registered")
     parser.add_argument("--alias", default="champion", help="the alias to move")
     parser.add_argument("--why", default="by hand", help="the reason to keep on record")
 
 
 def main(options: argparse.Namespace) -> int:
     """Promote."""
-    ledger = Workspace.find().ledger()
-    version = ledger.version(options.version)
+    workspace, version = composing.find_version(options.version)
+    ledger = workspace.ledger()
     project, number = version["project"], version["number"]
     before = ledger.aliases(project).get(options.alias)
     if before == number:

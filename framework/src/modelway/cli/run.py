@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TYPE_CHECKING, Any
 
 from modelway.cli import composing, display
@@ -59,15 +60,11 @@ def summary(engine: Engine, outcome: Outcome) -> str:
     lines = [""]
     measured = outcome.summary("metrics").get("measured", [])
     if measured:
-        rows = [
-            [m["metric"], m["phase"], m["value"], display.interval(m["low"], m["high"], m["std"]), m["support"]]
-            for m in measured
-        ]
-        lines += [display.table(["metric", "phase", "value", "95% interval", "rows"], rows, right=(2, 4)), ""]
+        lines += [display.scores(measured), ""]
     ran = len(outcome.steps) - len(outcome.cached)
     lines.append(f"run {display.paint(outcome.run, 'bold')}  {ran} steps ran, {len(outcome.cached)} cached, {display.seconds(outcome.seconds)}")
     project = engine.experiment.project
-    name = project if engine.experiment.root.parent.name == "projects" else str(engine.experiment.root)
+    name = project if engine.experiment.root.parent.name == "projects" else os.path.relpath(engine.experiment.root)
     if outcome.version:
         number = outcome.version["number"]
         champion = engine.ledger.aliases(project).get("champion")

@@ -10,12 +10,11 @@ import sys
 from modelway.cli import composing
 from modelway.cli.bundle import place
 from modelway.errors import ConfigError, PluginError
-from modelway.workspace import Workspace
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("version", help="PROJECT (its champion), PROJECT@champion or PROJECT@NUMBER")
+    parser.add_argument("version", help="PROJECT (its champion), PROJECT@champion or PROJECT@NUMBER; PROJECT is a name or a path")
     parser.add_argument("--port", type=int, default=3000, help="port to listen on")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; by default this machine only")
 
@@ -25,8 +24,7 @@ def main(options: argparse.Namespace) -> int:
     from modelway.engine import manifest_of, unpack
     from modelway.plugins import Plugins
 
-    workspace = Workspace.find()
-    version = workspace.ledger().version(options.version)
+    workspace, version = composing.find_version(options.version)
     if not version["bundle"]:
         raise ConfigError(f"Version {version['number']} of '{version['project']}' has no bundle", mend="Declare 'package' and run again")
     store = workspace.store(warn=composing.warn)

@@ -50,6 +50,12 @@ def _text(run: dict[str, Any], steps: list[dict[str, Any]], scores: list[dict[st
         f"  code: {f'commit {commit[:12]}{dirty}' if commit else 'as of the run that computed it' if not run['code'] else 'not in git'}",
         f"  environment: {run['environment'][:12]}",
     ]
+    cost = run["body"].get("cost")
+    if cost:
+        lines.append(
+            f"  cost: {display.seconds(cost['wall'])} wall, {display.seconds(cost['cpu'])} processor time of the whole"
+            f" command, {display.size(cost['peak'])} peak memory"
+        )
     if tags:
         lines.append("  tags: " + " ".join(f"{name}={value}" for name, value in tags.items()))
     if run["note"]:
@@ -71,6 +77,5 @@ def _text(run: dict[str, Any], steps: list[dict[str, Any]], scores: list[dict[st
             mark = display.paint("passed", "green") if reason["passed"] else display.paint("refused", "red")
             lines.append(f"  gate {reason['gate']}: {mark}, {reason['text']}")
     if scores:
-        found = [[s["metric"], s["phase"], s["value"], display.interval(s["low"], s["high"], s["std"]), s["support"]] for s in scores]
-        lines += ["", display.table(["metric", "phase", "value", "95% interval", "rows"], found, right=(2, 4))]
+        lines += ["", display.scores(scores)]
     return "\n".join(lines)

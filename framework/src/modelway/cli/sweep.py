@@ -16,7 +16,7 @@ from modelway.workspace import Workspace
 
 def sweep(options: argparse.Namespace) -> int:
     """Run every trial; a trial that fails is recorded and the others go on, unless ``--fail-fast``."""
-    from modelway.config.compose import trials
+    from modelway.config.composition import trials
 
     workspace, root = Workspace.project(options.project)
     plugins = Plugins(inline=root / "plugin.py")

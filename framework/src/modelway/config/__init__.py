@@ -70,7 +70,7 @@ def _cached(project: Path, overrides: list[str], workspace: Workspace, plugins: 
             return found  # type: ignore[no-any-return]
     except (OSError, ValueError, KeyError):
         pass
-    from modelway.config.compose import compose_with_hydra
+    from modelway.config.composition import compose_with_hydra
 
     began = time.time_ns()
     config, origin, watched = compose_with_hydra(project, overrides, workspace, plugins)
@@ -116,7 +116,7 @@ def resolve(
     schema = Schema.of(config.get("schema") or {}, "schema", where)
     components: dict[str, dict[str, Component]] = {}
     for stage, (_, _, key) in STAGES.items():
-        node = config.get(key)
+        node = config.get(key) or ({"use": "inline"} if stage == "compute" else None)
         if node:
             components[stage] = _components(stage, key, node, plugins, where)
     return Experiment(settings, schema, components, config, origin, root, tuple(overrides))
@@ -134,10 +134,9 @@ def _components(stage: str, key: str, node: Any, plugins: Plugins, where: Any) -
         if inner is None:  # a label switched off from the command line or by an environment
             continue
         if not isinstance(inner, Mapping) or "use" not in inner:
-            raise ConfigError(
-                f"'{path}' does not say which component it is", where=where(path),
-                mend=f"Add 'use'. Known here: {', '.join(plugins.names(stage)) or 'nothing'}",
-            )  # fmt: skip
+            names = plugins.names(stage)
+            mend = f"Write '{label}: {{use: {inner}}}'" if inner in names else f"Add 'use'. Known here: {', '.join(names) or 'nothing'}"
+            raise ConfigError(f"'{path}' does not say which component it is", where=where(path), mend=mend)
         labelled[str(label)] = _one(stage, path, inner, plugins, where)
     if len(labelled) > 1 and stage not in SEVERAL:
         raise ConfigError(f"'{key}' has {len(labelled)} components, and takes one", where=where(key))

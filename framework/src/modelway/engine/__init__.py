@@ -87,6 +87,8 @@ class Engine:
         self.store = workspace.store(settings.store, warn)
         self.ledger = workspace.ledger(settings.ledger)
         self.stats = StatCache(workspace.cache / "files.json")
+        #: Processor seconds that are not the next run's; the command line, whose process is one run's alone, sets 0.
+        self.cpu_before = meter.cpu()
 
     @classmethod
     def open(cls, project: str, overrides: Any = (), **more: Any) -> Engine:
@@ -155,7 +157,9 @@ class Engine:
             raise
         finally:
             outcome.seconds = time.perf_counter() - began
-            self.ledger.finish(outcome.run, "failed" if outcome.status == "running" else outcome.status)
+            cost = {"wall": outcome.seconds, "cpu": meter.cpu() - self.cpu_before, "peak": self._peak(outcome)}
+            status = "failed" if outcome.status == "running" else outcome.status
+            self.ledger.finish(outcome.run, status, body={**row["body"], "cost": cost})
             self.stats.save(self.workspace.write_cache)
             self._tell("run_finished", outcome.run, "", {"status": outcome.status, "seconds": outcome.seconds})
         return outcome
@@ -175,6 +179,11 @@ class Engine:
             with ExitStack() as stack:
                 Carrier(self, plan, outcome, stack).carry_out()
         self._register(outcome)
+
+    def _peak(self, outcome: Outcome) -> int:
+        """Return a run's peak; each step's meter started the kernel's count anew."""
+        steps = [m.facts["cost"]["peak"] for m in outcome.steps.values() if m.facts.get("run") == outcome.run]
+        return max([meter.peak(), *steps])
 
     def _conclude(self, step: Step, manifest: Manifest, outcome: Outcome) -> None:
         """Enter what a step's output means for the run, and stop where it says so."""

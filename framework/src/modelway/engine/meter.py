@@ -25,18 +25,19 @@ class Meter:
 
     def __init__(self) -> None:
         _reset_peak()
-        self._wall, self._cpu = time.perf_counter(), _cpu()
+        self._wall, self._cpu = time.perf_counter(), cpu()
 
     def read(self) -> dict[str, Any]:
         """Return ``wall`` and ``cpu`` in seconds, ``peak`` in bytes."""
         return {
             "wall": round(time.perf_counter() - self._wall, 4),
-            "cpu": round(_cpu() - self._cpu, 4),
+            "cpu": round(cpu() - self._cpu, 4),
             "peak": peak(),
         }
 
 
-def _cpu() -> float:
+def cpu() -> float:
+    """Return the processor seconds that this process and its finished children have used so far."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 

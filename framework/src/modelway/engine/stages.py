@@ -205,7 +205,7 @@ def fit_features(components: Mapping[str, Component], split: Split, run: Run) ->
         taken: set[str] = set()  # columns that a feature of this pass, not fitted yet, reads and may replace
         for label, feature in list(waiting.items()):
             try:
-                inputs = _inputs(label, feature, list(head))
+                inputs = _inputs(label, feature, head)
             except ConfigError:
                 if not ready:
                     raise
@@ -222,7 +222,7 @@ def fit_features(components: Mapping[str, Component], split: Split, run: Run) ->
         if ready:
             summaries, before = _summarise(split.with_steps(tuple(done)), ready, run), head
             for label, (feature, inputs) in ready.items():
-                now = _inputs(label, feature, list(head))
+                now = _inputs(label, feature, head)
                 if now != inputs or any(head[name] is not before[name] for name in inputs):
                     break  # an earlier feature of the pass made or replaced a column that this one reads
                 del waiting[label]
@@ -231,7 +231,7 @@ def fit_features(components: Mapping[str, Component], split: Split, run: Run) ->
     return tuple(done)
 
 
-def _inputs(label: str, feature: Any, available: list[str]) -> tuple[str, ...]:
+def _inputs(label: str, feature: Any, available: Columns) -> tuple[str, ...]:
     try:
         return feature.inputs(available)  # type: ignore[no-any-return]
     except ConfigError as error:

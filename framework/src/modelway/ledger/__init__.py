@@ -93,12 +93,7 @@ class Ledger:
     def __init__(self, url: str) -> None:
         self.url = url
         self.db: Database = connect(url)
-        try:
-            found = self.db.execute("SELECT value FROM meta WHERE key = 'schema'")
-        except Exception as error:
-            if isinstance(error, LedgerError) and "no such table" not in str(error):
-                raise
-            found = []
+        found = self.db.execute("SELECT value FROM meta WHERE key = 'schema'") if self.db.has("meta") else []
         if not found:
             self._create()
         elif int(found[0]["value"]) > SCHEMA:

@@ -29,6 +29,10 @@ class Database(Protocol):
         """Run a statement once per set of values."""
         ...
 
+    def has(self, table: str) -> bool:
+        """Return whether there is a table of that name."""
+        ...
+
     def transaction(self) -> Any:
         """Return a context in which statements take effect together or not at all; writers take turns."""
         ...
@@ -75,6 +79,10 @@ class Sqlite:
                 self._connection.executemany(statement, values)
         except sqlite3.Error as error:
             raise self._explain(error) from None
+
+    def has(self, table: str) -> bool:
+        """Return whether there is a table of that name."""
+        return bool(self.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = :table", {"table": table}))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -135,6 +143,13 @@ class Alchemy:
         with self.transaction():
             for value in values:
                 self.execute(statement, value)
+
+    def has(self, table: str) -> bool:
+        """Return whether there is a table of that name."""
+        try:
+            return bool(self._sa.inspect(self._engine).has_table(table))
+        except self._sa.exc.SQLAlchemyError as error:
+            raise self._explain(error) from None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

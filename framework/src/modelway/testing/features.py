@@ -20,7 +20,7 @@ class FeatureSuite(SummarySuite):
     def seen(self, component: Any) -> Columns:
         """Return the columns of the sample that the feature reads."""
         sample = self.sample()
-        names = component.inputs(list(sample))
+        names = component.inputs(sample)
         assert names, "The feature reads no column of the sample"
         return {name: sample[name] for name in names}
 

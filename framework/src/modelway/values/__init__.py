@@ -4,6 +4,7 @@ from modelway.values.artifact import Blobs, Directory, Files, Folder, Value, dum
 from modelway.values.bundle import Bundle, Deployment, Profile
 from modelway.values.columns import (
     Category,
+    Column,
     Columns,
     from_arrow,
     from_records,
@@ -25,6 +26,7 @@ __all__ = [
     "Blobs",
     "Bundle",
     "Category",
+    "Column",
     "Columns",
     "Deployment",
     "Directory",

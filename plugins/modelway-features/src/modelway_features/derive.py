@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
@@ -36,7 +36,7 @@ class Derive(Feature, name="derive"):
         """
         _ordered(self.columns)
 
-    def inputs(self, available: Sequence[str]) -> tuple[str, ...]:
+    def inputs(self, available: Columns) -> tuple[str, ...]:
         """Return the columns that the expressions read.
 
         Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -31,7 +31,7 @@ class Ratio(Feature, name="ratio"):
         """Name of the column that is made."""
         return self.output or f"{self.numerator}_per_{self.denominator}"
 
-    def inputs(self, available: Sequence[str]) -> tuple[str, ...]:
+    def inputs(self, available: Columns) -> tuple[str, ...]:
         """Return the two columns.
 
         Raises:

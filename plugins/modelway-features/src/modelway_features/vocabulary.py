@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from modelway import Category, ConfigError, param
+from modelway import Category, Columns, ConfigError, param
 from modelway_features.columnwise import Columnwise, TooManyValuesError
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class Encoder(Columnwise):
     those are then treated as unseen ones are. A column of more than 200,000 distinct values is refused.
     """
 
+    columns: tuple[str, ...] = param((), "Names or patterns of the columns to change; by default all of text or categories.")
     values: tuple[Item, ...] | None = param(None, "The vocabulary, in order; by default that of the training rows.")
     min_count: int = param(1, "Fewest training rows that a value needs to be in the vocabulary.", at_least=1)
     max_categories: int | None = param(None, "Most values kept, the most frequent ones; by default all.", at_least=1)
@@ -108,6 +109,12 @@ class Encoder(Columnwise):
             )
         if self.values is not None and len(set(self.values)) < len(self.values):
             raise ConfigError(f"Feature '{self.name}' declares a value twice", mend="List each of 'values' once")
+
+    def inputs(self, available: Columns) -> tuple[str, ...]:
+        """Return the columns to change: the declared ones, or all that hold text or categories."""
+        if self.columns:
+            return super().inputs(available)
+        return tuple(name for name, column in available.items() if isinstance(column, Category))
 
     def observe(self, name: str, column: Any) -> Counts:
         """Count the values of one column.

@@ -19,7 +19,7 @@ from functools import partial
 from itertools import accumulate
 from typing import ClassVar
 
-from modelway import Check, Finding, Findings, Run, Table, nearest, param
+from modelway import Check, DataError, Finding, Findings, Run, Table, nearest, param
 from modelway_pandera.across import repeated
 from modelway_pandera.part import Summary, summarise
 from modelway_pandera.rules import Rules
@@ -55,14 +55,23 @@ class Pandera(Check, name="pandera"):
             ConfigError: a rule that names an unknown column, or that its column's type cannot keep.
             DataError: a part that is not parquet, or a rule whose expression cannot compute with a column.
         """
+        import pyarrow as pa
+
         rules = Rules.of(run.schema, table)
         ends = list(accumulate(part.rows for part in table.parts))
         parts = [(table.only([p]), end - p.rows) for p, end in zip(table.parts, ends, strict=True)]
         found = Summary()
-        for done, summary in enumerate(run.map(partial(summarise, rules=rules, limit=self.samples), parts), 1):
-            found.extend(summary, self.samples)
-            run.progress("parts", done, len(parts))
-        items = (*self._of_table(table, rules), *self._of_rows(found, rules))
+        try:
+            for done, summary in enumerate(run.map(partial(summarise, rules=rules, limit=self.samples), parts), 1):
+                found.extend(summary, self.samples)
+                run.progress("parts", done, len(parts))
+            items = (*self._of_table(table, rules), *self._of_rows(found, rules))
+        except pa.ArrowException as error:
+            raise DataError(
+                f"A rule cannot be checked on its columns as they are held: {error}",
+                where="schema",
+                mend="'unique' and 'ordered_by' need values that compare, held alike in all parts",
+            ) from None
         return Findings(items, table.rows, len(rules))
 
     def _of_table(self, table: Table, rules: Rules) -> Iterator[Finding]:

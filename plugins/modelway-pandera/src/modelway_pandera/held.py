@@ -67,6 +67,8 @@ class Held:
             array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], column.type)
         if pa.types.is_dictionary(array.type) and (array.dictionary.null_count or not is_text(array.type.value_type)):
             array = array.dictionary_decode()
+        if pa.types.is_string_view(array.type):  # for which arrow lacks most functions
+            array = array.cast(pa.large_string())
         self.array = array
 
     @cached_property

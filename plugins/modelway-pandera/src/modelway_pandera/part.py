@@ -82,8 +82,9 @@ def summarise(item: tuple[Table, int], rules: Rules, limit: int) -> Summary:
             elif rule.over == "order":
                 summary.order = summary.order.plus(Order.of(held[name], offset, limit), limit)
             elif rule.over == "row":
-                bad = np.flatnonzero(broken(expressions[rule], batch))
-                summary.add(rule, Tally.of(bad, batch.select(list(rule.columns)), offset, limit), limit)
+                operands = pa.table({column: held[column].array for column in rule.columns})
+                bad = np.flatnonzero(broken(expressions[rule], operands))
+                summary.add(rule, Tally.of(bad, operands, offset, limit), limit)
             else:
                 summary.add(rule, _tally(rule, fit[name], asked[name], held[name], offset, limit), limit)
         offset += batch.num_rows

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from modelway import Category, ColumnSchema
 
 if TYPE_CHECKING:
-    from modelway.values.columns import Column
+    from modelway import Column
 
 _WORDS = {
     "integer": "a whole number of 64 bits", "number": "a finite number", "boolean": "true or false",

@@ -81,6 +81,9 @@ def compose_with_hydra(
         layers = [_layer(default, folders) for default in defaults if not _of_hydra(default)]
         layers.append(_override_layer(overrides))
         origin = origins(layers)
+        if "project" not in composed:
+            OmegaConf.update(composed, "project", project.resolve().name, force_add=True)
+            origin["project"] = f"the name of the folder {project}"
         try:
             config = OmegaConf.to_container(composed, resolve=True, throw_on_missing=False)
         except OmegaConfBaseException as error:
