@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from modelway import Columns, Predictions, Reason, Run, Scores, Split, Table, decorators
+from modelway import Columns, Predictions, Reason, Run, Score, Scores, Split, Table, decorators
 from modelway.component import build
 from modelway.errors import ConfigError, PluginError
 from modelway.plugins import Plugins
@@ -31,7 +31,7 @@ def share(predictions: Predictions, *, cut: float = 0.5, side: Literal["above", 
 
 @decorators.metric
 def named(predictions: Predictions, run: Run) -> Scores:
-    return Scores.named({"seed": float(run.seed)})
+    return Scores.named({"seed": Score(float(run.seed))})
 
 
 @decorators.feature
@@ -111,10 +111,7 @@ def test_a_function_may_leave_the_run_out(run: Run) -> None:
 
 
 def test_a_gate_gets_scores_champion_and_run(run: Run) -> None:
-    scores = Scores.of(0.5)
-    from dataclasses import replace
-
-    scores = replace(scores, entries=tuple(replace(e, metric="loss", phase="test") for e in scores.entries))
+    scores = Scores((Score(0.5, metric="loss", phase="test"),))
     assert low(metric="loss").decide(scores, None, run).text == "loss without champion"
     assert low(metric="loss").decide(scores, scores, run).passed
 

@@ -51,7 +51,7 @@ schema:
     yr: {type: integer, min: 0, max: 1}
     mnth: {type: integer, min: 1, max: 12}
     hr: {type: integer, min: 0, max: 23}
-    "*day": {type: integer, min: 0, max: 6}  # holiday, weekday, workingday
+    "[hw]*day": {type: integer, min: 0, max: 6}  # holiday, weekday, workingday
     weathersit: {type: integer, min: 1, max: 4}
     "*temp": {type: number, min: 0, max: 1}  # temp, atemp
     hum: {type: number, min: 0, max: 1}
@@ -59,7 +59,7 @@ schema:
 source: {use: files, path: PATH}
 prepare: {target: {use: derive, columns: {share: cnt / 977}}}
 checks: {schema: {use: pandera}}
-split: {use: rolling, n_folds: 5, gap: 48, max_train: 10000, test_size: 1000}
+split: {use: rolling, folds: 5, gap: 48, max_train: 10000, test_size: 1000}
 features: {weather: {use: clip, columns: [weathersit], high: 3}}
 model: {use: xgboost, threads: 2}
 metrics: {mae: {use: mae}, rmse: {use: rmse}}

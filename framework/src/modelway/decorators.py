@@ -42,14 +42,13 @@ def _component(function: Callable[..., Any], base: type, methods: Mapping[str, C
 
 
 def _call(function: Callable[..., Any]) -> Callable[..., Any]:
-    names = [
-        name for name, p in inspect.signature(function).parameters.items() if p.kind is not inspect.Parameter.KEYWORD_ONLY
-    ]
-    takes_run = names[-1:] == ["run"]
+    parameters = inspect.signature(function).parameters
+    options = [name for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    takes_run = [name for name in parameters if name not in options][-1:] == ["run"]
 
     def call(self: Any, *values: Any, run: Any) -> Any:
-        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return function(*values, *([run] if takes_run else []), **options)
+        given = {name: getattr(self, name) for name in options}
+        return function(*values, *([run] if takes_run else []), **given)
 
     return call
 

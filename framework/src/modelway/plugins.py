@@ -117,8 +117,7 @@ class Plugins:
     ) -> None:
         self._manager = pluggy.PluginManager(NAMESPACE)
         self._manager.add_hookspecs(hookspecs)
-        if os.environ.get("MODELWAY_TRACE"):
-            self._manager.add_hookcall_monitoring(_trace, lambda *args: None)
+        self._traced = bool(os.environ.get("MODELWAY_TRACE"))
         self.loaded: dict[str, Loaded] = {}
         self._offers: dict[tuple[str, str], list[tuple[type[Component], Loaded]]] = {}
         narrowed = os.environ.get("MODELWAY_PLUGINS")
@@ -191,6 +190,7 @@ class Plugins:
                 plugin.observers.append(observer)
 
     def _collect(self, plugin: Loaded, hook: str, function: Any) -> None:
+        self._trace(hook, plugin.name)
         try:
             for component in function():
                 self._offer(component, plugin)
@@ -207,6 +207,11 @@ class Plugins:
         if all(other is not component for other, _ in known):
             known.append((component, plugin))
             plugin.components.append(component)
+
+    def _trace(self, hook: str, plugin: str) -> None:
+        # each implementation is called on its own, so that one that raises loses only its own answer: pluggy sees no call
+        if self._traced:
+            print(f"hook {hook} {plugin}", file=sys.stderr)
 
     def names(self, stage: str) -> list[str]:
         """Return the names of a stage's components, sorted."""
@@ -247,6 +252,7 @@ class Plugins:
         """Tell the observers, in the order of their plugins' names; one that raises is a warning."""
         implementations = getattr(self._manager.hook, event.kind).get_hookimpls()
         for implementation in sorted(implementations, key=lambda i: i.plugin_name):
+            self._trace(event.kind, implementation.plugin_name)
             try:
                 implementation.function(event)
             except Exception as error:
@@ -276,7 +282,3 @@ def _fault(component: Any) -> str:
     if params is None or not dataclasses.is_dataclass(component) or not params.frozen:
         return "is not a frozen dataclass"
     return ""
-
-
-def _trace(name: str, implementations: Any, kwargs: Any) -> None:
-    print(f"hook {name} {[i.plugin_name for i in implementations]}", file=sys.stderr)

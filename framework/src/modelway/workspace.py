@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,7 +59,7 @@ class Workspace:
         workspace = cls.find()
         folder = workspace.root / "projects" / name
         path = Path(name).expanduser().resolve()
-        if (folder / "conf" / "config.yaml").is_file():
+        if not Path(name).expanduser().is_absolute() and (folder / "conf" / "config.yaml").is_file():
             return workspace, folder
         if (path / "conf" / "config.yaml").is_file():
             if os.environ.get("MODELWAY_WORKSPACE"):
@@ -80,7 +81,8 @@ class Workspace:
             aside.write_bytes(data)
             os.replace(aside, path)
         except OSError:
-            aside.unlink(missing_ok=True)
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
 
     def store(self, url: str = "", warn: Callable[[str], None] = lambda text: None) -> Store:
         """Open the workspace's store, or another one by URL."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelway.hookspecs import Event
 
 _COLOURS = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36}
+#: Characters below which the last column of a table is not wrapped.
+_NARROWEST = 16
 MARK_COLOURS = {"=": "dim", "~": "yellow", "+": "green", "?": "cyan", "!": "red"}
 
 
@@ -25,9 +29,14 @@ def paint(text: str, colour: str) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[int] = ()) -> str:
-    """Return an aligned table; columns in ``right`` are aligned to the right."""
+    """Return an aligned table; columns in ``right`` are aligned to the right, and the last one fits into a terminal."""
     cells = [[_cell(cell) for cell in row] for row in rows]
     widths = [max(len(_bare(row[i])) for row in [list(head), *cells]) for i in range(len(head))]
+    before = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    room = (shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize) - before
+    if len(head) - 1 not in right and _NARROWEST <= room < widths[-1]:
+        cells = [wrapped for row in cells for wrapped in _wrapped(row, room)]
+        widths[-1] = room
 
     def line(row: Sequence[str]) -> str:
         padded = [
@@ -37,6 +46,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[in
         return "  ".join(padded).rstrip()
 
     return "\n".join([paint(line(list(head)), "dim"), *map(line, cells)])
+
+
+def _wrapped(row: list[str], room: int) -> list[list[str]]:
+    if "\x1b[" in row[-1]:
+        return [row]
+    first, *more = textwrap.wrap(row[-1], room, break_long_words=False, break_on_hyphens=False) or [""]
+    return [[*row[:-1], first], *([""] * (len(row) - 1) + [text] for text in more)]
 
 
 def _cell(value: Any) -> str:

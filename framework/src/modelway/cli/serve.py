@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 
@@ -38,6 +39,7 @@ def main(options: argparse.Namespace) -> int:
         raise PluginError(f"The packager '{used['use']}' makes bundles that cannot be served from here") from None
     print(f"Serving {version['project']}@{version['number']} at http://{options.host}:{options.port}  (Ctrl-C stops)", flush=True)
     process = subprocess.Popen(command, env={**os.environ, **environment}, cwd=folder)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # or the server would outlive this process
     try:
         return process.wait()
     except KeyboardInterrupt:

@@ -12,15 +12,15 @@ from modelway.workspace import Workspace
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("run", nargs="?", default="", help="run id or a unique beginning of one; by default the newest")
+    parser.add_argument("run", nargs="?", default="", help="run id or a unique beginning of one, or a project, for its newest; by default the newest")
     parser.add_argument("--config", action="store_true", help="print the run's resolved configuration as YAML")
     parser.add_argument("--json", action="store_true", help="print as JSON")
 
 
 def newest(ledger: Ledger, prefix: str) -> dict[str, Any]:
-    """Return a run by prefix, or the newest."""
-    latest = ledger.runs(limit=1)
-    return ledger.run(prefix or (latest[0]["id"] if latest else ""))
+    """Return a run by prefix, or the newest one: of all, or of a project."""
+    latest = ledger.runs(prefix or None, limit=1)
+    return ledger.run(latest[0]["id"] if latest else prefix)
 
 
 def main(options: argparse.Namespace) -> int:

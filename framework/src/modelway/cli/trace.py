@@ -15,7 +15,7 @@ from modelway.workspace import Workspace
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("what", help="digest of an output (or its beginning), PROJECT@VERSION, or a run")
+    parser.add_argument("what", help="digest of an output (or its beginning), PROJECT (its champion), PROJECT@VERSION, or a run")
     parser.add_argument("--json", action="store_true", help="print as JSON")
 
 
@@ -37,7 +37,7 @@ def trace(ledger: Ledger, store: Store, what: str) -> dict[str, Any]:
         ConfigError: nothing on record has that name.
     """
     version: dict[str, Any] | None = None
-    if "@" in what:
+    if "@" in what or ledger.versions(what):
         version = ledger.version(what)
         what = version["bundle"] or version["model"]
     produced = [row for row in ledger.producers(what) if row["status"] == "ran"] or ledger.producers(what)

@@ -74,12 +74,13 @@ def compose_with_hydra(
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(config_dir=str(folders[0].resolve()), version_base=VERSION_BASE):
-            given = [f"hydra.searchpath=[{extra}]", *_translate(overrides, extra)]
+            base = [f"hydra.searchpath=[{extra}]"]
+            given = [*base, *_translate(overrides, base)]
             composed = hydra_compose("config", given)
             loader = GlobalHydra.instance().config_loader()
             defaults = loader.compute_defaults_list("config", given, RunMode.RUN).defaults
         layers = [_layer(default, folders) for default in defaults if not _of_hydra(default)]
-        layers.append(_override_layer(overrides))
+        layers.append(_override_layer(overrides, base))
         origin = origins(layers)
         if "project" not in composed:
             OmegaConf.update(composed, "project", project.resolve().name, force_add=True)
@@ -126,13 +127,13 @@ def _several() -> set[str]:
     return {STAGES[stage][2] for stage in SEVERAL if stage != "acquire"}
 
 
-def _override_layer(overrides: Sequence[str]) -> Layer:
+def _override_layer(overrides: Sequence[str], base: list[str]) -> Layer:
     """Return what the command line sets: one layer, so that the order of its words means nothing to ``use``."""
     keys, uses = dict[str, str](), dict[str, str]()
     for text, parsed in zip(overrides, parse_overrides(overrides), strict=True):
-        if parsed.is_delete() or "/" in str(parsed.key_or_group):
+        key, said = str(parsed.key_or_group), f"override {text}"
+        if parsed.is_delete() or _chooses(parsed, base):  # a choice is a layer of its own
             continue
-        key, said = str(parsed.key_or_group).replace("/", "."), f"override {text}"
         keys[key] = said
         for dotted, leaf in _leaves(key, parsed.value()):
             keys[dotted] = said
@@ -167,10 +168,9 @@ def parse_overrides(overrides: Sequence[str]) -> list[Any]:
     return parsed
 
 
-def _translate(overrides: Sequence[str], extra: str) -> list[str]:
+def _translate(overrides: Sequence[str], base: list[str]) -> list[str]:
     """Let ``key=value`` set any key (unknown ones are refused later, with a better message) and choose any group."""
     loader = GlobalHydra.instance().config_loader()
-    base = [f"hydra.searchpath=[{extra}]"]
     listed: set[str] | None = None
     translated = []
     for override in parse_overrides(overrides):
@@ -179,7 +179,7 @@ def _translate(overrides: Sequence[str], extra: str) -> list[str]:
             raise ConfigError(f"The override '{text}' names several values", mend="Add -m for a sweep, or quote it")
         if override.is_delete() or override.is_add() or override.is_force_add() or re.match(r"hydra[./]|hydra$", key):
             translated.append(text)
-        elif isinstance(override.value(), (str, list)) and "." not in key and _is_group(key):
+        elif _chooses(override, base):
             if listed is None:
                 found = loader.compute_defaults_list("config", base, RunMode.RUN).defaults
                 listed = {(d.override_key or "").partition("@")[0] for d in found}
@@ -189,9 +189,14 @@ def _translate(overrides: Sequence[str], extra: str) -> list[str]:
     return translated
 
 
-def _is_group(key: str) -> bool:
+def _chooses(override: Any, base: list[str]) -> bool:
+    key = str(override.key_or_group)
+    return "/" in key or ("." not in key and isinstance(override.value(), (str, list)) and _is_group(key, base))
+
+
+def _is_group(key: str, base: list[str]) -> bool:
     loader = GlobalHydra.instance().config_loader()
-    return bool(key) and (key in {stage[2] for stage in STAGES.values()} or bool(loader.get_group_options(key)))
+    return bool(key) and (key in {stage[2] for stage in STAGES.values()} or bool(loader.get_group_options(key, None, "config", base)))
 
 
 def _interpolation(error: OmegaConfBaseException, origin: dict[str, str]) -> ConfigError:

@@ -48,13 +48,28 @@ def parse(path: Path) -> Any:
         ConfigError: the file is not YAML, with line and column.
     """
     try:
-        return yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         at = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         raise ConfigError(f"The file is not valid YAML: {getattr(error, 'problem', error)}", where=at) from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"The file is not UTF-8 text: {error.reason}", where=str(path)) from None
+    for key in _keys(root):
+        if key.tag == "tag:yaml.org,2002:null":
+            at = f"{path}:{key.start_mark.line + 1}:{key.start_mark.column + 1}"
+            raise ConfigError("A key is empty", where=at, mend="Name it; a lone '?' is such a key in YAML: put quotes around it")
+    return root
+
+
+def _keys(node: Any) -> Iterator[Any]:
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _keys(item)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield key
+            yield from _keys(value)
 
 
 def _walk(node: Any, prefix: str) -> Iterator[tuple[str, int, str | None]]:

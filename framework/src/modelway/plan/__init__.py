@@ -14,6 +14,7 @@ from modelway.errors import ConfigError
 from modelway.experiment import Experiment
 from modelway.fingerprint import SCHEMA, StatCache, differences, digest, ingredients
 from modelway.plan.steps import ENGINE, Select, Step, steps_of
+from modelway.stages import STAGES
 from modelway.store import Manifest
 
 __all__ = [
@@ -130,7 +131,7 @@ def make(experiment: Experiment, history: History, *, force: bool = False, selec
         if step.name in chosen.needed and found.mark != "=":
             raise ConfigError(
                 f"Step '{step.name}' comes before what was asked for, and is not in the store as declared now",
-                where=found.reason, mend=f"Run it too: leave --from out, or start from '{step.name}'",
+                where=found.reason, mend=f"Run it too: leave --from or --only out, or start from '{step.name}'",
             )  # fmt: skip
         if step.name in chosen.run or step.name in chosen.needed:
             planned.append(found)
@@ -230,7 +231,9 @@ def _changes(experiment: Experiment, step: Step, old: Mapping[str, Any], new: Ma
     found: list[str] = []
     for key, a, b in differences({k: v for k, v in old.items() if k != "inputs"}, new):
         parts = key.split(".")
-        if parts[0] == "components":
+        if isinstance(a, list) and isinstance(b, list) and a != b and sorted(map(str, a)) == sorted(map(str, b)):
+            found.append(f"order of {_named(experiment, step, parts)}")
+        elif parts[0] == "components":
             found.append(_component_change(experiment, step, parts[1:], a, b))
         elif parts[0] == "data":
             found.append("data")
@@ -240,6 +243,14 @@ def _changes(experiment: Experiment, step: Step, old: Mapping[str, Any], new: Ma
         else:
             found.append(f"modelway {parts[0]} {_short(a)} -> {_short(b)}")
     return list(dict.fromkeys(found))
+
+
+def _named(experiment: Experiment, step: Step, parts: Sequence[str]) -> str:
+    if parts == ["components"]:
+        return STAGES[step.stage][2] if step.stage in STAGES else STAGES["evaluate"][2]
+    if parts[0] == "components" and len(parts) > 3:
+        return f"{experiment.key(step.stage, parts[1])}.{'.'.join(parts[3:])}"
+    return ".".join(parts[1:])
 
 
 def _component_change(experiment: Experiment, step: Step, parts: Sequence[str], a: Any, b: Any) -> str:

@@ -61,14 +61,13 @@ def steps_of(experiment: Experiment, champion: Mapping[str, Any] | None = None) 
                 "The project has several sources and no 'prepare' that makes one table of them",
                 where=experiment.where("source"), mend="Declare how they join under 'prepare'",
             )  # fmt: skip
-        steps.append(Step("prepare", "prepare", every("prepare"), sources, own={"labels": list(every("prepare"))}))
+        steps.append(Step("prepare", "prepare", every("prepare"), sources))
         table = "prepare"
     if every("validate"):
         steps.append(Step("checks", "validate", every("validate"), (table,), own={"schema": schema["rules"]}))
     if every("profile"):
         steps.append(Step("profile", "profile", every("profile"), (table,), own={"schema": schema["columns"]}))
-    # A mapping's order is not part of its digest, and models see their columns in the declared order.
-    learnt = {"schema": schema["columns"], "order": list(schema["columns"]), "task": experiment.settings.task}
+    learnt = {"schema": schema["columns"], "task": experiment.settings.task}
     splitter = one("split")
     steps.append(Step("split", "split", every("split"), (table,), own=learnt))
     folds = splitter.fold_names()
@@ -76,8 +75,7 @@ def steps_of(experiment: Experiment, champion: Mapping[str, Any] | None = None) 
     for fold in folds:
         tag = f"[{fold}]" if len(folds) > 1 else ""
         here = {**learnt, "fold": fold}
-        one_by_one = {**here, "labels": list(every("features"))}
-        steps.append(Step(f"features{tag}", "features", every("features"), ("split",), fold, one_by_one))
+        steps.append(Step(f"features{tag}", "features", every("features"), ("split",), fold, here))
         steps.append(Step(f"model{tag}", "train", every("train"), ("split", f"features{tag}"), fold, here))
         if len(folds) == 1 or fold != folds[-1]:
             inputs = ("split", f"features{tag}", f"model{tag}")
