@@ -154,7 +154,7 @@ def test_a_file_that_is_no_yaml_names_line_and_column(bench: Any) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("    minutes: {type: number}\n", "    minutes: {type: number}\n    page: {type: number}\n", ("'page'", "Did you mean 'pages'")),
+        ("    minutes: {type: number}\n", "    minutes: {type: number}\n    page: {type: number}\n", ("page:", "did you mean 'pages'")),
         ("columns: [visits, minutes]", "columns: [visits, minuts]", ("'minuts'", "Did you mean 'minutes'", "centre")),
     ],
     ids=["schema", "feature"],
@@ -475,7 +475,7 @@ def test_a_plugin_that_raises_on_import_stops_only_what_needs_it(bench: Any, ins
 def test_a_project_plugin_that_raises_on_import_is_named(bench: Any) -> None:
     undo = replaced(bench, PLUGIN, "@metric\n", "1 / 0\n\n\n@metric\n")
     line = (bench.root / PLUGIN).read_text().splitlines().index("1 / 0") + 1
-    refused(bench("run", "shop"), PLUGIN_WRONG, "plugin.py", "ZeroDivisionError", f"line {line}")
+    refused(bench("run", "shop"), PLUGIN_WRONG, "plugin.py", "ZeroDivisionError", f"plugin.py:{line}")
     undo()
     right(bench)
 

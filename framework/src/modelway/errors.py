@@ -125,3 +125,13 @@ def explained(what: str, where: str) -> Iterator[None]:
         }
         text = error.strerror or str(error)
         raise StoreError(f"{what}: {text}", where=where, mend=mends.get(error.errno or 0, "")) from error
+
+
+def raised_at(error: BaseException) -> str:
+    """Return the file (with its folder) and line that an exception came from, ``""`` where it has none."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    return f"{'/'.join(trace.tb_frame.f_code.co_filename.split('/')[-2:])}:{trace.tb_lineno}"

@@ -24,7 +24,7 @@ import pluggy
 
 from modelway import builtin, hookspecs
 from modelway.component import Component, build
-from modelway.errors import PluginError, nearest
+from modelway.errors import PluginError, nearest, raised_at
 from modelway.hookspecs import NAMESPACE, OBSERVERS, Event
 from modelway.stages import CONTRACT, STAGES
 
@@ -134,7 +134,7 @@ class Plugins:
         try:
             module = importlib.import_module(plugin.module)
         except (Exception, SystemExit) as error:
-            self._break(plugin, f"its import failed: {type(error).__name__}: {error}")
+            self._break(plugin, f"its import failed: {_told(error)}")
             return
         self._add(plugin, module)
 
@@ -149,7 +149,7 @@ class Plugins:
         try:
             spec.loader.exec_module(module)
         except (Exception, SystemExit) as error:
-            self._break(plugin, f"its import failed: {type(error).__name__}: {error}")
+            self._break(plugin, f"its import failed: {_told(error)}")
             return
         self._add(plugin, module)
         for item in vars(module).values():
@@ -195,7 +195,7 @@ class Plugins:
             for component in function():
                 self._offer(component, plugin)
         except Exception as error:
-            plugin.broken = f"its hook '{hook}' failed: {type(error).__name__}: {error}"
+            plugin.broken = f"its hook '{hook}' failed: {_told(error)}"
 
     def _offer(self, component: Any, plugin: Loaded) -> None:
         fault = _fault(component)
@@ -233,16 +233,24 @@ class Plugins:
                 f"Two plugins offer the {word} '{name}': {both}", where=where,
                 mend="Uninstall one, or leave it out with MODELWAY_PLUGINS",
             )  # fmt: skip
-        broken = [p for p in self.loaded.values() if p.broken]
-        hint = OFFERED_BY.get((stage, name))
-        if hint and normal(hint) not in installed():
-            mend = f"Install {hint}"
-        elif broken:
-            listed = "; ".join(f"{p.name} ({p.distribution}): {p.broken}" for p in broken)
-            mend = f"These plugins are broken, and may offer it: {listed}"
-        else:
-            mend = nearest(name, self.names(stage))
-        raise PluginError(f"No {word} is named '{name}'", where=where, mend=mend)
+        raise PluginError(f"No {word} is named '{name}'", where=where, mend=self.hint(stage, name))
+
+    def hint(self, stage: str, name: str, more: Iterable[str] = ()) -> str:
+        """Return what to do about a component that nothing offers.
+
+        Args:
+            stage: The stage.
+            name: The name that was asked for.
+            more: Names that are known besides those of components.
+        """
+        distribution = OFFERED_BY.get((stage, name))
+        if distribution and normal(distribution) not in installed():
+            return f"Install {distribution}"
+        near = nearest(name, [*self.names(stage), *more])
+        broken = [f"{p.name} ({p.distribution}): {p.broken}" for p in self.loaded.values() if p.broken]
+        if not broken or near.startswith("Did you mean"):
+            return near
+        return f"A plugin that is broken may offer it: {'; '.join(broken)}"
 
     def component(self, stage: str, use: str, config: dict[str, Any]) -> Any:
         """Build a component from its name and configuration, as an artifact recorded them."""
@@ -258,6 +266,11 @@ class Plugins:
             except Exception as error:
                 text = f"The observer {implementation.plugin_name} failed at {event.kind}: {error}"
                 warnings.warn(text, RuntimeWarning, stacklevel=2)
+
+
+def _told(error: Exception) -> str:
+    place = "" if isinstance(error, SyntaxError) else raised_at(error)  # which says where it is itself
+    return f"{type(error).__name__}: {error}" + (f" at {place}" if place else "")
 
 
 class _Fresh(SourceFileLoader):

@@ -28,5 +28,6 @@ COMMANDS = {
     "score": Command("score", "Release", "score a file of rows with a model"),
     "plugins": Command("plugins", "Keep house", "list plugins and components; describe one"),
     "doctor": Command("doctor", "Keep house", "check plugins, store, ledger and environment"),
+    "completion": Command("completion", "Keep house", "print a script for tab completion: bash, zsh or fish"),
     "store": Command("store", "Keep house", "verify the store, or remove what no run on record needs"),
 }

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra import __version__ as hydra_version
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
@@ -22,11 +23,11 @@ from modelway.config.provenance import Layer, file_layer, fresh, origins
 from modelway.workspace import Workspace
 from modelway.errors import ConfigError, nearest
 from modelway.experiment import SEVERAL, locate
-from modelway.plugins import OFFERED_BY, Plugins, installed, normal
+from modelway.plugins import Plugins
 from modelway.stages import STAGES
 
-#: Version of Hydra's own behaviour that configuration is written for.
-VERSION_BASE = "1.3"
+#: Hydra 1.3 wants to be told which version's behaviour is meant; 1.4 warns of the very argument.
+_BEHAVIOUR = {"version_base": "1.3"} if hydra_version.startswith("1.3.") else {}
 
 
 def search_path(project: Path, workspace: Workspace, plugins: Plugins) -> list[Path]:
@@ -73,14 +74,14 @@ def compose_with_hydra(
     extra = ",".join(f"'file://{folder}'" for folder in folders[1:])
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(config_dir=str(folders[0].resolve()), version_base=VERSION_BASE):
+        with initialize_config_dir(config_dir=str(folders[0].resolve()), **_BEHAVIOUR):
             base = [f"hydra.searchpath=[{extra}]"]
             given = [*base, *_translate(overrides, base)]
             composed = hydra_compose("config", given)
             loader = GlobalHydra.instance().config_loader()
             defaults = loader.compute_defaults_list("config", given, RunMode.RUN).defaults
-        layers = [_layer(default, folders) for default in defaults if not _of_hydra(default)]
-        layers.append(_override_layer(overrides, base))
+            layers = [_layer(default, folders) for default in defaults if not _of_hydra(default)]
+            layers.append(_override_layer(overrides, base))
         origin = origins(layers)
         if "project" not in composed:
             OmegaConf.update(composed, "project", project.resolve().name, force_add=True)
@@ -216,8 +217,7 @@ def _explain(error: Exception, overrides: Sequence[str], plugins: Plugins, proje
         stage = next((stage for stage, (_, _, key) in STAGES.items() if key == group), "")
         options = re.search(r"Available options in '[^']*':(.*?)(?:Config search path|$)", text)
         known = options.group(1).split() if options else plugins.names(stage)
-        hint = OFFERED_BY.get((stage, name), "")
-        mend = f"Install {hint}" if hint and normal(hint) not in installed() else nearest(name, known)
+        mend = plugins.hint(stage, name, known)
         said = next((o for o in overrides if o.lstrip("+").startswith(f"{group}=")), "")
         return ConfigError(
             f"There is no option '{name}' in group '{group}'",

@@ -13,7 +13,7 @@ from modelway.context import Run
 from modelway.engine.flight import Flight
 from modelway.engine.meter import Meter
 from modelway.engine.stages import Executor
-from modelway.errors import ModelwayError, StageError, StoreError
+from modelway.errors import ModelwayError, StageError, StoreError, raised_at
 from modelway.plan import Plan, Planned, fingerprint_of, identity
 from modelway.store import Manifest
 from modelway.values import Bundle, Findings, Predictions, Scores, Split, Table, Value, Verdict
@@ -138,8 +138,8 @@ class Carrier:
                 mend="Give it more memory, or a compute that spreads the work",
             )  # fmt: skip
         return StageError(
-            f"Step '{planned.step.name}' failed: {type(error).__name__}: {error}", where=names,
-            mend="--debug shows where",
+            f"Step '{planned.step.name}' failed: {type(error).__name__}: {error} at {raised_at(error)}", where=names,
+            mend="--debug shows the way there",
         )  # fmt: skip
 
 

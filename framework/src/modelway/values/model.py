@@ -50,7 +50,11 @@ class Transform(Value, kind="Transform"):
                 raise DataError(
                     f"Feature '{self.label}' needs column '{name}', which is not there", mend=nearest(name, columns)
                 )
-        made: Columns = self.feature.apply(self.state, {name: columns[name] for name in self.inputs})
+        try:
+            made: Columns = self.feature.apply(self.state, {name: columns[name] for name in self.inputs})
+        except DataError as error:
+            where = f"features.{self.label}" + (f", {error.where}" if error.where else "")
+            raise DataError(error.what, where=where, mend=error.mend) from None
         gone = () if self.feature.keeps_inputs else self.inputs
         return {name: column for name, column in columns.items() if name not in gone} | made
 
