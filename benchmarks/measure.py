@@ -41,14 +41,20 @@ def paired(
         b.append(theirs() if theirs else dict.fromkeys(a[-1], 0.0))
     median = {key: statistics.median(x[key] for x in a) for key in a[0]}
     other = {key: statistics.median(x[key] for x in b) for key in a[0]}
-    ratio = {key: statistics.median(x[key] / (y[key] or float("nan")) for x, y in zip(a, b, strict=True)) for key in a[0]}
+    ratio = {
+        key: statistics.median(x[key] / (y[key] or float("nan")) for x, y in zip(a, b, strict=True)) for key in a[0]
+    }
     return median, other, ratio
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return the environment of a fair run: bytecode is kept, and nothing is narrowed."""
-    env = {k: v for k, v in os.environ.items() if k not in ("PYTHONDONTWRITEBYTECODE", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
-    return {**env, **more}
+    """Return the environment of a fair run: bytecode is kept, nothing is narrowed, and threads wait in the same way."""
+    env = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("PYTHONDONTWRITEBYTECODE", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+    }
+    return {"OMP_WAIT_POLICY": "PASSIVE", **env, **more}
 
 
 def modelway() -> str:

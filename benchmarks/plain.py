@@ -1,7 +1,7 @@
 """W by hand: the plain script that `modelway run benchmarks/w` is measured against.
 
-Schema check, three derived columns, five scaled, two encoded, 80/20 split, 50 rounds at depth 6 on two threads, AUC and F1,
-model and metrics written.
+Schema check, three derived columns, five scaled, two encoded, 80/20 split, 50 rounds at depth 6 on two threads, AUC and
+F1, model and metrics written.
 """
 
 import json

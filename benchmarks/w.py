@@ -82,7 +82,10 @@ def main() -> None:
             ("runs", ["runs"], "0.3 s"),
             ("--help", ["--help"], "0.2 s"),
         ):
-            print(measure.row(name, *measure.paired(lambda words=words: ours(*words), None, options.runs), bound), flush=True)
+            print(
+                measure.row(name, *measure.paired(lambda words=words: ours(*words), None, options.runs), bound),
+                flush=True,
+            )
         measure.once([*plain, "--keep"], env)
         learning = 0
 

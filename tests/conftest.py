@@ -23,6 +23,8 @@ import pytest
 
 DISTS = Path(__file__).parent / "dists"
 PROJECTS = Path(__file__).parent / "projects"
+#: What the script ``modelway`` does.
+MAIN = "import sys; from modelway.cli import main; sys.exit(main())"
 
 #: Runs a script in an interpreter of its own and returns it finished.
 Interpreter = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -122,22 +124,27 @@ class Bench:
         from modelway.cli import main
 
         out, err = io.StringIO(), io.StringIO()
-        with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(), redirect_stdout(out), redirect_stderr(err):
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            warnings.catch_warnings(),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
             patch.setenv("MODELWAY_WORKSPACE", str(self.root))
             patch.setenv("MODELWAY_ACTOR", "tester")
             patch.delenv("MODELWAY_PLUGINS", raising=False)
             code = main(list(words))
         return Done(code, out.getvalue(), err.getvalue())
 
-    def start(self, *words: str, **more: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, script: str = MAIN, **env: str) -> subprocess.Popen[str]:
         """Start a command in a process of its own."""
-        command = [sys.executable, "-c", "import sys; from modelway.cli import main; sys.exit(main())", *words]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(command, env={**self.env, **more}, cwd=self.root, text=True, **pipes)
+        command = [sys.executable, "-c", script, *words]
+        return subprocess.Popen(command, env={**self.env, **env}, cwd=self.root, text=True, **pipes)
 
-    def apart(self, *words: str, **more: str) -> Done:
+    def apart(self, *words: str, script: str = MAIN, **env: str) -> Done:
         """Run a command in a process of its own, and return how it ended."""
-        process = self.start(*words, **more)
+        process = self.start(*words, script=script, **env)
         out, err = process.communicate(timeout=120)
         return Done(process.returncode, out, err)
 
@@ -176,7 +183,9 @@ def visits(rows: int, seed: int = 0) -> str:
         bought = draw.random() < 0.4
         seen = draw.gauss(5 + 3 * bought, 1.5)
         device = draw.choice(["phone", "tablet", "desktop"])
-        lines.append(f"{max(seen, 0):.3f},{draw.randint(1, 20)},{draw.gauss(8, 2):.3f},{device},{'yes' if bought else 'no'}")
+        lines.append(
+            f"{max(seen, 0):.3f},{draw.randint(1, 20)},{draw.gauss(8, 2):.3f},{device},{'yes' if bought else 'no'}"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -20,7 +20,7 @@ from modelway.experiment import Experiment
 from modelway.plugins import Plugins
 from modelway.workspace import Workspace
 
-OFFERS = '''
+OFFERS = """
 from dataclasses import dataclass
 from modelway import Compute, Feature, Metric, Scores, Trainer, hookimpl, param
 
@@ -51,7 +51,7 @@ class Clip(Feature, name="clip"):
 class Hits(Metric, name="hits"):
     cut: float = param(0.5, "Cut.")
     def measure(self, predictions, run): return Scores.of(1.0)
-'''
+"""
 
 CONFIG = """\
 defaults: [base, _self_]
@@ -228,8 +228,7 @@ def test_a_missing_option_is_told_with_the_nearest(place: Place) -> None:
 def test_a_component_that_is_not_installed_is_told_with_its_distribution(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("modelway.config.composition", "modelway.plugins"):
-        monkeypatch.setattr(f"{name}.installed", dict)
+    monkeypatch.setattr(plugins_module, "installed", dict)
     assert refused(place, "model=xgboost").mend == "Install modelway-xgboost"
     error = refused(place, "model.use=xgboost", error=PluginError)
     assert error.mend == "Install modelway-xgboost"
@@ -276,7 +275,9 @@ def test_an_experiment_file_starts_a_component_afresh(place: Place) -> None:
 
 
 def test_keys_of_a_yaml_merge_stay(place: Place) -> None:
-    text = CONFIG.replace("model:\n  use: trees\n", "vars: {common: &common {eta: 0.7}}\nmodel:\n  <<: *common\n  use: trees\n")
+    text = CONFIG.replace(
+        "model:\n  use: trees\n", "vars: {common: &common {eta: 0.7}}\nmodel:\n  <<: *common\n  use: trees\n"
+    )
     place.write("shop/conf/config.yaml", text)
     assert place.model() == {"use": "trees", "depth": 3, "eta": 0.7}
     assert place.model("model=linear") == {"use": "linear"}
@@ -307,7 +308,9 @@ def test_a_group_that_the_defaults_list_does_not_name_can_be_chosen(place: Place
 def test_a_group_of_the_defaults_list_can_be_chosen_anew(place: Place) -> None:
     place.write("shop/conf/model/a.yaml", "use: trees\ndepth: 1\n")
     place.write("shop/conf/model/b.yaml", "use: linear\npenalty: 5\n")
-    text = CONFIG.replace("[base, _self_]", "[base, model: a, _self_]").replace("model:\n  use: trees\n  depth: 3\n", "")
+    text = CONFIG.replace("[base, _self_]", "[base, model: a, _self_]").replace(
+        "model:\n  use: trees\n  depth: 3\n", ""
+    )
     place.write("shop/conf/config.yaml", text)
     assert place.model() == {"use": "trees", "depth": 1}
     assert place.model("model=b") == {"use": "linear", "penalty": 5}
@@ -344,8 +347,7 @@ def fail(*arguments: Any) -> Any:
 def warm(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A project whose composition is cached, with a file of each kind in it."""
     monkeypatch.setenv("MW_UNIT_ETA", "0.2")
-    place.write("shop/conf/config.yaml", CONFIG.replace("depth: 3", "depth: 3\n  eta: ${oc.decode:0.1}").replace("${oc.decode:0.1}", "0.1")
-                + "description: ${oc.env:MW_UNIT_ETA}\n")  # fmt: skip
+    place.write("shop/conf/config.yaml", CONFIG + "description: ${oc.env:MW_UNIT_ETA}\n")
     place.write("conf/model/tuned.yaml", "use: trees\ndepth: 5\n")
     place.age()
     assert place.model("model=tuned")["depth"] == 5
@@ -396,7 +398,7 @@ def test_a_broken_cache_file_is_no_cache(warm: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["${oc.decode:${oc.env:MW_UNIT_ETA}}", "${ oc.env:${vars.which} }", "${oc.create:{a: 1}}"]
+    "value", ["${oc.decode:${oc.env:MW_UNIT_ETA}}", "${ oc.env:${vars.which} }", "'${oc.create:{a: 1}}'"]
 )
 def test_what_may_change_unseen_is_not_cached(place: Place, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("MW_UNIT_ETA", "0.2")
@@ -406,7 +408,9 @@ def test_what_may_change_unseen_is_not_cached(place: Place, monkeypatch: pytest.
     assert cached(place) == 0
 
 
-@pytest.mark.parametrize("value", ["${oc.env:MW_UNIT_ETA}", "${oc.env:MW_UNIT_ETA,none}", "${vars.which}", "${oc.select:vars.which}"])
+@pytest.mark.parametrize(
+    "value", ["${oc.env:MW_UNIT_ETA}", "${oc.env:MW_UNIT_ETA,none}", "${vars.which}", "${oc.select:vars.which}"]
+)
 def test_what_shows_its_changes_is_cached(place: Place, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("MW_UNIT_ETA", "0.2")
     place.write("shop/conf/config.yaml", f"{CONFIG}vars:\n  which: MW_UNIT_ETA\n  x: {value}\n")
@@ -429,7 +433,8 @@ def test_the_order_of_features_survives_the_cache(place: Place) -> None:
 def test_a_second_composition_imports_neither_hydra_nor_yaml(place: Place, python: Any) -> None:
     place.age()
     script = (
-        "import sys\nfrom pathlib import Path\nfrom modelway.config import compose\nfrom modelway.plugins import Plugins\n"
+        "import sys\nfrom pathlib import Path\n"
+        "from modelway.config import compose\nfrom modelway.plugins import Plugins\n"
         "from modelway.workspace import Workspace\nroot, project = Path(sys.argv[1]), Path(sys.argv[2])\n"
         "made = compose(project, [], Workspace(root), Plugins(only=[], inline=project / 'plugin.py'), check=False)\n"
         "print(made.config['model'], *({'hydra', 'omegaconf', 'yaml', 'antlr4'} & set(sys.modules)))"
@@ -437,3 +442,11 @@ def test_a_second_composition_imports_neither_hydra_nor_yaml(place: Place, pytho
     first, second = (python(script, str(place.root), str(place.project)) for _ in range(2))
     assert "hydra" in first.stdout, first.stderr
     assert second.stdout.strip() == "{'use': 'trees', 'depth': 3}", second.stderr
+
+
+def test_a_project_sees_nothing_of_one_composed_before_it_in_the_same_process(place: Place, tmp_path: Path) -> None:
+    place("model=linear")
+    other = Place(tmp_path / "other")
+    other.write("shop/conf/config.yaml", CONFIG)
+    other.write("shop/plugin.py", OFFERS.replace('name="linear"', 'name="lasso"'))
+    assert refused(other, "model=linear").what == "There is no option 'linear' in group 'model'"

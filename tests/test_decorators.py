@@ -16,7 +16,12 @@ from modelway.errors import ConfigError, PluginError
 from modelway.plugins import Plugins
 from modelway.testing import make_run, make_table
 
-SCHEMA = {"columns": {"a": {"type": "number"}, "y": {"type": "category", "role": "target", "values": ["no", "yes"], "positive": "yes"}}}
+SCHEMA = {
+    "columns": {
+        "a": {"type": "number"},
+        "y": {"type": "category", "role": "target", "values": ["no", "yes"], "positive": "yes"},
+    }
+}
 
 
 @decorators.metric
@@ -48,7 +53,9 @@ def first(tables: Mapping[str, Table], *, name: str) -> Table:
 @decorators.gate
 def low(scores: Scores, champion: Scores | None, run: Run, *, metric: str) -> Reason:
     value = scores.value(metric, "test")
-    return Reason(run.label, value is not None and value < 1, f"{metric} with{'out' if champion is None else ''} champion")
+    return Reason(
+        run.label, value is not None and value < 1, f"{metric} with{'out' if champion is None else ''} champion"
+    )
 
 
 @decorators.splitter
@@ -132,7 +139,8 @@ def test_a_keyword_without_a_type_is_refused_at_once() -> None:
 
 def test_a_projects_functions_are_offered_without_a_hook(tmp_path: Path) -> None:
     (tmp_path / "plugin.py").write_text(
-        "from modelway import metric, Predictions\n@metric\ndef mean(predictions: Predictions, *, power: int = 1) -> float:\n    return 0.0\n"
+        "from modelway import metric, Predictions\n"
+        "@metric\ndef mean(predictions: Predictions, *, power: int = 1) -> float:\n    return 0.0\n"
     )
     plugins = Plugins(only=[], inline=tmp_path / "plugin.py")
     assert plugins.names("evaluate") == ["mean"]

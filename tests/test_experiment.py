@@ -51,7 +51,12 @@ class Least(Any1, Gate, name="least"):
     metric: str = param(..., "Metric to look at.")
 
 
-SCHEMA = {"columns": {"a": {"type": "number"}, "y": {"type": "category", "role": "target", "values": ["n", "p"], "positive": "p"}}}
+SCHEMA = {
+    "columns": {
+        "a": {"type": "number"},
+        "y": {"type": "category", "role": "target", "values": ["n", "p"], "positive": "p"},
+    }
+}
 
 
 def experiment(
@@ -70,7 +75,9 @@ def test_a_whole_experiment_passes() -> None:
     experiment(gate={"good": Least(metric="share.of_all")}).check()
 
 
-@pytest.mark.parametrize(("stage", "key"), [("acquire", "source"), ("split", "split"), ("train", "model"), ("evaluate", "metrics")])
+@pytest.mark.parametrize(
+    ("stage", "key"), [("acquire", "source"), ("split", "split"), ("train", "model"), ("evaluate", "metrics")]
+)
 def test_a_stage_that_is_missing_is_told_by_its_key(stage: str, key: str) -> None:
     with pytest.raises(ConfigError, match=rf"declares no '{key}' \(/shop/conf/config.yaml\).*Add '{key}: "):
         experiment(**{stage: {}}).check()
@@ -89,7 +96,11 @@ def test_a_gate_on_a_metric_that_nobody_measures_is_told_with_the_nearest() -> N
 
 
 def test_two_columns_of_weights_are_refused() -> None:
-    columns = {**SCHEMA["columns"], "v": {"type": "number", "role": "weight"}, "w": {"type": "number", "role": "weight"}}
+    columns = {
+        **SCHEMA["columns"],
+        "v": {"type": "number", "role": "weight"},
+        "w": {"type": "number", "role": "weight"},
+    }
     with pytest.raises(ConfigError, match="weight"):
         experiment({"columns": columns}).check()
 

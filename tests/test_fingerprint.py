@@ -50,9 +50,10 @@ EQUAL = {
     "no module docstring": CODE.removeprefix('"""A module."""\n\n'),
     "blank lines": CODE.replace("\n\n", "\n\n\n"),
     "line breaks inside brackets": CODE.replace("f(\n            x, 1,\n        )", "f(x, 1,)"),
-    "indentation": CODE.replace("        ", "      ").replace("    def", "   def").replace("    factor", "   factor").replace(
-        '    """Scales', '   """Scales'
-    ),
+    "indentation": CODE.replace("        ", "      ")
+    .replace("    def", "   def")
+    .replace("    factor", "   factor")
+    .replace('    """Scales', '   """Scales'),
     "spaces": CODE.replace("x, 1", "x,  1").replace("factor = 2.0", "factor  =  2.0"),
 }
 
@@ -81,7 +82,9 @@ def test_any_change_of_what_runs_changes_the_form(what: str) -> None:
     assert normal_form(DIFFERENT[what]) != normal_form(other)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["a", "b", "f'{a}'", "1"]), st.text("# \t", max_size=4)), min_size=1, max_size=8))
+@given(
+    st.lists(st.tuples(st.sampled_from(["a", "b", "f'{a}'", "1"]), st.text("# \t", max_size=4)), min_size=1, max_size=8)
+)
 def test_the_form_depends_on_the_tokens_alone(words: list[tuple[str, str]]) -> None:
     plain = "".join(f"x = {word}\n" for word, _ in words)
     dressed = "".join(f"x = {word}{space if '#' in space else ''}\n\n" for word, space in words)
@@ -119,7 +122,9 @@ def test_every_python_sees_the_same_form(version: str, sources: list[str], tmp_p
     python = sys.executable if here else shutil.which(f"python{version}")
     if python is None:
         pytest.skip(f"There is no Python {version}")
-    done = subprocess.run([python, "-c", script], input=json.dumps(sources), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [python, "-c", script], input=json.dumps(sources), capture_output=True, text=True, check=False
+    )
     if "command not found" in done.stderr:
         pytest.skip(f"There is no Python {version} behind its name")
     assert done.returncode == 0, done.stderr
@@ -135,7 +140,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (root / "component.py").write_text(
         "import json\nimport closureoutside\nfrom modelway import Feature\nfrom closurepack.helper import help_it\n"
         "class Cut(Feature, name='cut'):\n    data_files = ('table.txt',)\n"
-        "    def apply(self, state, columns):\n        from closurepack.parts import late\n        return help_it(columns)\n"
+        "    def apply(self, state, columns):\n"
+        "        from closurepack.parts import late\n        return help_it(columns)\n"
     )
     (root / "helper.py").write_text("from .deeper import deep\ndef help_it(x): return deep(x)\n")
     (root / "deeper.py").write_text("def deep(x): return x\n")

@@ -45,7 +45,9 @@ WRONG: dict[str, Any] = {
     "a choice": lambda config: config.update(task="binry"),
     "a key of a labelled component": lambda config: config["metrics"]["auc"].update(bootstap=3),
     "a key of the schema": lambda config: config["schema"].update(colums={}),
-    "two components where one belongs": lambda config: config.update(model={"a": config["model"], "b": config["model"]}),
+    "two components where one belongs": lambda config: config.update(
+        model={"a": config["model"], "b": config["model"]}
+    ),
 }
 
 

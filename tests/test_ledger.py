@@ -37,7 +37,14 @@ def enter(ledger: Ledger, id: str, project: str = "shop", **tags: Any) -> str:
 
 
 def step(name: str, place: int, **more: Any) -> dict[str, Any]:
-    row = {"name": name, "place": place, "stage": name, "status": "ran", "fingerprint": f"f-{name}", "digest": f"d-{name}"}
+    row = {
+        "name": name,
+        "place": place,
+        "stage": name,
+        "status": "ran",
+        "fingerprint": f"f-{name}",
+        "digest": f"d-{name}",
+    }
     return {**row, "reason": "new", "wall": 0.5, "cpu": 0.25, "peak": 2**40, "bytes": 7, "body": {"x": [1]}, **more}
 
 
@@ -74,7 +81,9 @@ def test_what_is_entered_comes_back(ledger: Ledger, url: str) -> None:
     enter(ledger, "aa1", team="x", tries=3)
     ledger.steps_done("aa1", [step("split", 1), step("source", 0)])
     ledger.step("aa1", step("split", 1, status="cached", wall=0.0))
-    ledger.measured("aa1", [{"metric": "auc", "phase": "test", "value": 0.5, "low": None, "high": None, "std": None, "support": 9}])
+    ledger.measured(
+        "aa1", [{"metric": "auc", "phase": "test", "value": 0.5, "low": None, "high": None, "std": None, "support": 9}]
+    )
     ledger.note("aa1", "why")
     ledger.finish("aa1", "done")
     again = Ledger(url)
@@ -146,9 +155,13 @@ def test_of_two_who_move_an_alias_at_once_one_wins(url: str) -> None:
 
 
 def test_a_decision_that_fails_leaves_nothing_behind(ledger: Ledger) -> None:
-    with pytest.raises(RuntimeError), ledger.db.transaction():
-        ledger.register("shop", "m1", "b1", "r1")
-        raise RuntimeError
+    def half() -> None:
+        with ledger.db.transaction():
+            ledger.register("shop", "m1", "b1", "r1")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        half()
     assert ledger.versions("shop") == []
     assert ledger.events() == []
 
@@ -160,7 +173,11 @@ def test_a_version_is_named_by_alias_number_or_nothing(ledger: Ledger) -> None:
     ledger.point("shop", "champion", 2, "good")
     found = [ledger.version(f"shop{which}")["model"] for which in ("", "@champion", "@1", "@v3")]
     assert found == ["m2", "m2", "m1", "m3"]
-    for wrong, text in (("shop@9", "no version '9'"), ("shop@champoin", "Did you mean 'champion'"), ("shp", "Did you mean 'shop'")):
+    for wrong, text in (
+        ("shop@9", "no version '9'"),
+        ("shop@champoin", "Did you mean 'champion'"),
+        ("shp", "Did you mean 'shop'"),
+    ):
         with pytest.raises(ConfigError, match=text):
             ledger.version(wrong)
 
@@ -188,7 +205,11 @@ def chain_holds(ledger: Ledger) -> bool:
 
 @pytest.mark.parametrize(
     "harm",
-    ["UPDATE events SET actor = 'mallory' WHERE seq = 2", "UPDATE events SET body = '{}' WHERE seq = 3", "DELETE FROM events WHERE seq = 2"],
+    [
+        "UPDATE events SET actor = 'mallory' WHERE seq = 2",
+        "UPDATE events SET body = '{}' WHERE seq = 3",
+        "DELETE FROM events WHERE seq = 2",
+    ],
 )
 def test_an_edited_decision_shows(ledger: Ledger, harm: str) -> None:
     for i in range(4):

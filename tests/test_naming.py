@@ -15,7 +15,9 @@ def test_a_good_word_is_taken(word: str) -> None:
     assert naming.check(word, "project") == word
 
 
-@pytest.mark.parametrize("word", ["", "Fraud", "1st", "card fraud", "card--fraud", "-a", "a-", "../etc", "é", "a\n", "a/b"])
+@pytest.mark.parametrize(
+    "word", ["", "Fraud", "1st", "card fraud", "card--fraud", "-a", "a-", "../etc", "é", "a\n", "a/b"]
+)
 def test_a_bad_word_is_refused_with_place_and_proposal(word: str) -> None:
     with pytest.raises(ConfigError, match=r"breaks the naming convention.*\(conf.yaml:3\).*Call it") as caught:
         naming.check(word, "project", "conf.yaml:3")
@@ -28,7 +30,9 @@ def test_every_proposal_follows_the_convention(word: str) -> None:
     assert naming.check(proposal, "project") == proposal
 
 
-@pytest.mark.parametrize(("word", "proposal"), [("CardFraud", "card-fraud"), ("Card Fraud", "card-fraud"), ("2nd", "x-2nd")])
+@pytest.mark.parametrize(
+    ("word", "proposal"), [("CardFraud", "card-fraud"), ("Card Fraud", "card-fraud"), ("2nd", "x-2nd")]
+)
 def test_a_proposal_is_what_the_user_meant(word: str, proposal: str) -> None:
     assert naming.suggest(word) == proposal
 

@@ -34,7 +34,7 @@ Site = Callable[..., None]
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """Lay distributions down in a folder that this process finds: ``site(name, source, entry="name", version="1.0")``."""
+    """Lay distributions down in a folder that this process finds: ``site(name, source, entry="name")``."""
     monkeypatch.delenv("MODELWAY_PLUGINS", raising=False)
     folder = tmp_path / "site"
     folder.mkdir()
@@ -77,7 +77,10 @@ BROKEN = {
         METRIC.format(name="x").replace("return [Mean]", "raise RuntimeError('no licence')"),
         "its hook 'metrics' failed: RuntimeError: no licence",
     ),
-    "a hook that returns nothing": (METRIC.format(name="x").replace("return [Mean]", "return None"), "its hook 'metrics' failed: TypeError"),
+    "a hook that returns nothing": (
+        METRIC.format(name="x").replace("return [Mean]", "return None"),
+        "its hook 'metrics' failed: TypeError",
+    ),
     "a hook of a misspelt name": (
         METRIC.format(name="x").replace("def metrics", "def metricss"),
         "implements a hook 'metricss' that does not exist. Did you mean 'metrics'",
@@ -85,7 +88,10 @@ BROKEN = {
     "a later contract": (f"CONTRACT = {CONTRACT + 1}\n" + METRIC.format(name="x"), f"made for contract {CONTRACT + 1}"),
     "an instance": (METRIC.format(name="x").replace("return [Mean]", "return [Mean()]"), "is not a component class"),
     "a class without name": (METRIC.format(name=""), "Mean has no name"),
-    "a class that misses its method": (METRIC.format(name="x").replace("def measure", "def mesure"), "Mean does not implement measure"),
+    "a class that misses its method": (
+        METRIC.format(name="x").replace("def measure", "def mesure"),
+        "Mean does not implement measure",
+    ),
     "a class that can change": (METRIC.format(name="x").replace("frozen=True, ", ""), "Mean is not a frozen dataclass"),
 }
 
@@ -189,7 +195,7 @@ def test_observers_are_told_in_the_order_of_their_names_and_a_failure_is_a_warni
     with pytest.warns(RuntimeWarning, match="The observer alpha failed at run_started: had enough"):
         found.notify(event)
     assert order == ["unittested_alpha", "unittested_mid", "unittested_zeta"]
-    assert sys.modules["unittested_zeta"].TOLD == [event]
+    assert [event] == sys.modules["unittested_zeta"].TOLD
     assert found.loaded["zeta"].observers == ["run_started"]
     with warnings.catch_warnings():
         found.notify(Event("run_finished", "r1", "shop", "2026-01-01T00:00:00Z"))
@@ -208,7 +214,9 @@ def test_hook_calls_are_printed_on_request(
     assert said[-1] == "hook run_started zeta"
 
 
-def test_the_first_of_two_copies_on_the_path_counts(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_of_two_copies_on_the_path_counts(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As for Python's own imports."""
     site("one", version="1.0")
     nearer = tmp_path / "nearer" / "one-2.0.dist-info"

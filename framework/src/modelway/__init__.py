@@ -1,7 +1,7 @@
 """Modelway takes a machine-learning project from declared configuration to a running, watched, retrained model.
 
-This module is the whole public API for plugins and, through ``compose``, ``plan``, ``run`` and ``runs``, for scripts and
-notebooks. Heavy libraries are imported inside the functions that need them.
+This module is the whole public API for plugins and, through ``compose``, ``plan``, ``run`` and ``runs``, for scripts
+and notebooks. Heavy libraries are imported inside the functions that need them.
 """
 
 from __future__ import annotations
@@ -71,13 +71,14 @@ from modelway.values import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "CONTRACT",
+    "PHASES",
     "Batch",
     "Bundle",
-    "CONTRACT",
     "Category",
     "Check",
-    "ColumnSchema",
     "Column",
+    "ColumnSchema",
     "Columns",
     "Component",
     "Compute",
@@ -96,7 +97,6 @@ __all__ = [
     "Model",
     "ModelwayError",
     "Monitor",
-    "PHASES",
     "Packager",
     "Part",
     "PluginError",

@@ -52,9 +52,7 @@ def param(
     return _field("param", default, help, at_least=at_least, at_most=at_most, above=above, below=below)
 
 
-def knob(
-    default: Any, help: str, *, at_least: float | None = None, at_most: float | None = None
-) -> Any:
+def knob(default: Any, help: str, *, at_least: float | None = None, at_most: float | None = None) -> Any:
     """Declare a field that cannot change the result, so that it stays outside the fingerprint."""
     return _field("knob", default, help, at_least=at_least, at_most=at_most)
 

@@ -19,7 +19,9 @@ from modelway.errors import PluginError
 from modelway.values import Columns, Predictions, Scores
 
 
-def _component(function: Callable[..., Any], base: type, methods: Mapping[str, Callable[..., Any]], **more: Any) -> type:
+def _component(
+    function: Callable[..., Any], base: type, methods: Mapping[str, Callable[..., Any]], **more: Any
+) -> type:
     parameters = inspect.signature(function).parameters
     options = {name: p for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
     # The other parameters' types may name what is imported for a type checker only.
@@ -33,7 +35,7 @@ def _component(function: Callable[..., Any], base: type, methods: Mapping[str, C
         fields.append((name, types[name], param(default, f"Parameter {name} of {function.__name__}.")))
     body = {"__doc__": function.__doc__, "__module__": function.__module__, **methods, **more}
     cls = type(base)(function.__name__, (base,), {**body, "__annotations__": {}}, name=function.__name__)
-    made = dataclasses.make_dataclass(
+    made: type[Any] = dataclasses.make_dataclass(
         function.__name__, fields, bases=(cls,), frozen=True, kw_only=True, namespace={"__doc__": function.__doc__}
     )
     made.__module__, made.name = function.__module__, function.__name__
@@ -76,7 +78,7 @@ def feature(function: Callable[..., Any]) -> type:
 
     made = _component(function, stages.Feature, {"apply": apply}, fitted=False, keeps_inputs=True)
     columns = ("columns", tuple[str, ...], param((), "Names or patterns of the input columns."))
-    full = dataclasses.make_dataclass(function.__name__, [columns], bases=(made,), frozen=True, kw_only=True)
+    full: type[Any] = dataclasses.make_dataclass(function.__name__, [columns], bases=(made,), frozen=True, kw_only=True)
     full.__module__, full.name, full.__doc__ = function.__module__, function.__name__, function.__doc__
     return full
 

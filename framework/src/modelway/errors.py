@@ -127,11 +127,19 @@ def explained(what: str, where: str) -> Iterator[None]:
         raise StoreError(f"{what}: {text}", where=where, mend=mends.get(error.errno or 0, "")) from error
 
 
-def raised_at(error: BaseException) -> str:
-    """Return the file (with its folder) and line that an exception came from, ``""`` where it has none."""
+def raised_at(error: BaseException, folders: Iterable[str] = ()) -> str:
+    """Return the file (with its folder) and line that an exception came from, ``""`` where it has none.
+
+    Args:
+        error: The exception.
+        folders: The last place below one of these is told, where there is one: an author's own line says more than that
+            of the library which it called.
+    """
+    told, own = "", ""
     trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        told = f"{'/'.join(name.split('/')[-2:])}:{trace.tb_lineno}"
+        own = told if any(name.startswith(f"{folder.rstrip('/')}/") for folder in folders) else own
         trace = trace.tb_next
-    if trace is None:
-        return ""
-    return f"{'/'.join(trace.tb_frame.f_code.co_filename.split('/')[-2:])}:{trace.tb_lineno}"
+    return own or told

@@ -28,7 +28,9 @@ class Settings:
     description: str = param("", "What the model is for.")
     owners: tuple[str, ...] = param((), "Who answers for the model.")
     tags: dict[str, str | int | float | bool] = param({}, "Tags that each run gets.")
-    phases: tuple[Literal["train", "valid", "test"], ...] = param(("valid", "test"), "Phases that are scored and measured.")
+    phases: tuple[Literal["train", "valid", "test"], ...] = param(
+        ("valid", "test"), "Phases that are scored and measured."
+    )
     promote: Literal["manual", "auto"] = param(
         "manual", "Whether a version that passes its gates becomes champion at once; the first always does."
     )

@@ -16,7 +16,7 @@ import os
 import sys
 import time
 import tokenize
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ class StatCache:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path, self._changed = path, False
+        self._held: dict[str, Any] | None = None
         self._known: dict[str, list[Any]] = {}
         if path is not None:
             try:
@@ -52,9 +53,13 @@ class StatCache:
 
     def get(self, what: str, path: Path, compute: Callable[[Path], Any]) -> Any:
         """Return ``compute(path)``, or what it returned when the file was last like this."""
+        key = f"{what}:{path}"
+        if self._held is not None and what == "code":
+            if key not in self._held:
+                self._held[key] = compute(path)
+            return self._held[key]
         stat = path.stat()
         state = [stat.st_mtime_ns, stat.st_size, stat.st_ino]
-        key = f"{what}:{path}"
         known = self._known.get(key)
         if known is not None and known[0] == state:
             return known[1]
@@ -62,6 +67,12 @@ class StatCache:
         if time.time_ns() - stat.st_mtime_ns > 2_000_000_000:
             self._known[key], self._changed = [state, value], True
         return value
+
+    def hold(self, components: Iterable[type[Component]]) -> None:
+        """Take the code of components as it is now for good: it is loaded, whatever becomes of the files."""
+        self._held = {}
+        for component in components:
+            code(component, self)
 
     def save(self, write: Callable[[Path, bytes], None]) -> None:
         """Write what is new through ``write(path, data)``."""
@@ -97,7 +108,9 @@ def normal_form(source: str) -> str:
         else:
             words.append(token.string)
     # A docstring leaves an empty statement behind; a body of nothing else keeps its INDENT and DEDENT.
-    tidy = [w for i, w in enumerate(words) if not (w == "NEWLINE" and (i == 0 or words[i - 1] in ("NEWLINE", "INDENT")))]
+    tidy = [
+        w for i, w in enumerate(words) if not (w == "NEWLINE" and (i == 0 or words[i - 1] in ("NEWLINE", "INDENT")))
+    ]
     return "\x1f".join(tidy)
 
 
@@ -107,7 +120,11 @@ def _docstrings(tree: ast.AST) -> set[tuple[int, int]]:
         body = getattr(node, "body", None)
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and body:
             first = body[0]
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
                 found.add((first.lineno, first.col_offset))
     return found
 
@@ -165,7 +182,7 @@ def code(component: type[Component], cache: StatCache) -> dict[str, str]:
                 continue
             queue.append(target)
             parent = target.rpartition(".")[0]
-            # The top package's __init__ holds hooks, that import everything: it counts only where a name is taken from it.
+            # The top package's __init__ holds hooks, which import everything: it counts where a name is taken from it.
             if target == package or (parent == package and _path(target, package) is None):
                 queue.append(package)
             while parent not in ("", package):

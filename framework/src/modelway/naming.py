@@ -1,7 +1,7 @@
 """Names of what is written: one declared convention, checked when a name is made.
 
-A name is a pattern of words, by default ``{project}/{kind}/{version}``. Words are lower case and start with a letter, so
-that they are good file names, image names and URL parts everywhere.
+A name is a pattern of words, by default ``{project}/{kind}/{version}``. Words are lower case and start with a letter,
+so that they are good file names, image names and URL parts everywhere.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ def name(pattern: str, *, project: str, kind: str, version: str) -> str:
     fields = set(re.findall(r"\{(\w+)\}", pattern))
     if fields - _FIELDS or not {"project", "version"} <= fields:
         raise ConfigError(
-            f"The naming pattern '{pattern}' must hold {{project}} and {{version}}, and may hold {{kind}}", where="naming"
+            f"The naming pattern '{pattern}' must hold {{project}} and {{version}}, and may hold {{kind}}",
+            where="naming",
         )
     return pattern.format(project=check(project, "project"), kind=check(kind, "kind"), version=version)

@@ -168,7 +168,9 @@ class Plugins:
             return
         other = self.loaded.get(plugin.name)
         if other is not None:
-            self._break(plugin, f"{other.distribution} has an entry point '{plugin.name}' too: one of them needs another name")
+            self._break(
+                plugin, f"{other.distribution} has an entry point '{plugin.name}' too: one of them needs another name"
+            )
             return
         if self._manager.is_registered(module):
             self._break(plugin, f"another entry point loads its module {plugin.module} already")
@@ -179,7 +181,9 @@ class Plugins:
             if caller.spec is None:
                 self._manager.unregister(module)
                 hooks = [name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), "modelway_spec")]
-                self._break(plugin, f"it implements a hook '{caller.name}' that does not exist. {nearest(caller.name, hooks)}")
+                self._break(
+                    plugin, f"it implements a hook '{caller.name}' that does not exist. {nearest(caller.name, hooks)}"
+                )
                 return
         for _, hook, _ in STAGES.values():
             for implementation in getattr(self._manager.hook, hook).get_hookimpls():
@@ -209,7 +213,7 @@ class Plugins:
             plugin.components.append(component)
 
     def _trace(self, hook: str, plugin: str) -> None:
-        # each implementation is called on its own, so that one that raises loses only its own answer: pluggy sees no call
+        # Each implementation is called on its own, so that one that raises loses no other's answer; pluggy sees no call.
         if self._traced:
             print(f"hook {hook} {plugin}", file=sys.stderr)
 
@@ -268,13 +272,13 @@ class Plugins:
                 warnings.warn(text, RuntimeWarning, stacklevel=2)
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     place = "" if isinstance(error, SyntaxError) else raised_at(error)  # which says where it is itself
     return f"{type(error).__name__}: {error}" + (f" at {place}" if place else "")
 
 
 class _Fresh(SourceFileLoader):
-    """Compiles the source each time: kept bytecode tells changes by the second only, and could be of the code before."""
+    """Compiles the source each time: kept bytecode tells changes by the second only, and may be of the code before."""
 
     def get_code(self, fullname: str) -> Any:
         path = self.get_filename(fullname)
@@ -289,7 +293,7 @@ def _fault(component: Any) -> str:
     if component.stage not in STAGES:
         return f"has an unknown stage '{component.stage}'"
     if inspect.isabstract(component):
-        missing = ", ".join(sorted(component.__abstractmethods__))
+        missing = ", ".join(sorted(getattr(component, "__abstractmethods__", ())))
         return f"does not implement {missing}"
     params = getattr(component, "__dataclass_params__", None)
     if params is None or not dataclasses.is_dataclass(component) or not params.frozen:

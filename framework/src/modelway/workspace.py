@@ -70,7 +70,8 @@ class Workspace:
         looked = f"{folder} or {path}"
         raise ConfigError(
             f"There is no project '{name}': neither place has a conf/config.yaml", where=looked,
-            mend=nearest(name, known) or "Start one in a folder of its own: 'modelway plugins project' lists what goes into conf/config.yaml",
+            mend=nearest(name, known)
+            or "Start one in a folder of its own: 'modelway plugins project' lists what goes into conf/config.yaml",
         )  # fmt: skip
 
     def write_cache(self, path: Path, data: bytes) -> None:

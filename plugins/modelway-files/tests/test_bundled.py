@@ -23,9 +23,7 @@ class TestBundledContract(SourceSuite):
         ("diabetes", None),
     ],
 )
-def test_rows_and_class_names_are_those_of_scikit_learn(
-    tmp_path: Path, dataset: str, classes: set[str] | None
-) -> None:
+def test_rows_and_class_names_are_those_of_scikit_learn(tmp_path: Path, dataset: str, classes: set[str] | None) -> None:
     bunch = getattr(datasets, f"load_{dataset}")()
     frame = Bundled(dataset=dataset).load(make_run(tmp_path)).arrow()  # type: ignore[arg-type]
     assert frame.column_names == [*bunch.feature_names, "target"]

@@ -315,9 +315,7 @@ def test_remote_trouble_is_explained_without_secrets(run: Run, remote: Any) -> N
     assert "nosuch" in said
 
 
-def test_no_row_is_lost_between_blocks(
-    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_row_is_lost_between_blocks(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that lie across block borders, quoted line ends included, arrive once each."""
     monkeypatch.setattr("modelway_files.delimited.BLOCK", 100)
     monkeypatch.setattr("modelway_files.lines.BLOCK", 100)

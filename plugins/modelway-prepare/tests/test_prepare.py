@@ -84,13 +84,15 @@ def test_a_difference_of_times_is_in_seconds(tmp_path: Path) -> None:
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(
-        st.fixed_dictionaries({
-            "a": st.none() | st.integers(-(2**40), 2**40),
-            "b": st.none() | st.floats(-1e6, 1e6),
-            "s": st.none() | st.sampled_from(["x", "y"]),
-            "k": st.none() | st.sampled_from([1, 2, 3]),
-            "f": st.none() | st.booleans(),
-        }),
+        st.fixed_dictionaries(
+            {
+                "a": st.none() | st.integers(-(2**40), 2**40),
+                "b": st.none() | st.floats(-1e6, 1e6),
+                "s": st.none() | st.sampled_from(["x", "y"]),
+                "k": st.none() | st.sampled_from([1, 2, 3]),
+                "f": st.none() | st.booleans(),
+            }
+        ),
         min_size=1,
         max_size=20,
     )

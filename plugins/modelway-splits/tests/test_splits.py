@@ -106,9 +106,7 @@ def test_another_seed_draws_other_rows(tmp_path: Path) -> None:
     "splitter",
     [KFold(folds=4), StratifiedKFold(folds=4), GroupKFold(folds=4), ColumnKFold(values=("n", "s", "w"))],
 )
-def test_cross_validation_tests_every_row_once_and_trains_the_final_fold_on_all(
-    tmp_path: Path, splitter: Any
-) -> None:
+def test_cross_validation_tests_every_row_once_and_trains_the_final_fold_on_all(tmp_path: Path, splitter: Any) -> None:
     columns = {"y": ["a", "b", "b"] * 20, "who": [f"g{i % 13}" for i in range(60)], "part": ["n", "s", "w"] * 20}
     found = codes(tmp_path, splitter, columns)
     assert (found.pop("final") == TRAIN).all()
@@ -125,9 +123,7 @@ def test_cross_validation_tests_every_row_once_and_trains_the_final_fold_on_all(
     valid=st.sampled_from([0.0, 0.2, 0.5]),
     folds=st.integers(2, 5),
 )
-def test_every_class_keeps_its_share(
-    tmp_path: Path, sizes: list[int], test: float, valid: float, folds: int
-) -> None:
+def test_every_class_keeps_its_share(tmp_path: Path, sizes: list[int], test: float, valid: float, folds: int) -> None:
     y = np.random.default_rng(len(sizes)).permutation(np.repeat(list("abcd")[: len(sizes)], sizes))
     found = codes(tmp_path, Stratified(test=test, valid=valid), {"y": y.tolist()})["holdout"]
     for name in np.unique(y):

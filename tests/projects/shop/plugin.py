@@ -1,4 +1,4 @@
-"""Stages of the project itself: functions where a function is enough, classes where there is something to fit or keep."""
+"""Stages of the project itself: functions where a function is enough, classes where something is fitted or kept."""
 
 from __future__ import annotations
 

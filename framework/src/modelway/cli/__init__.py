@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from types import ModuleType
 
 from modelway.cli.commands import COMMANDS
 from modelway.errors import ModelwayError, nearest
@@ -18,8 +19,9 @@ _USAGE = "modelway COMMAND [ARGUMENTS] [HYDRA OVERRIDES]"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code.
 
-    0 done, 1 a fault of Modelway itself, 2 wrong configuration or usage, 3 some trials of a sweep failed, 4 wrong data,
-    5 a plugin, 6 the store, 7 the ledger, 8 a gate refused, 9 someone else was first, 10 a stage failed, 130 interrupted.
+    0 done, 1 a fault of Modelway itself, 2 wrong configuration or usage, 3 some trials of a sweep failed, 4 wrong
+    data, 5 a plugin, 6 the store, 7 the ledger, 8 a gate refused, 9 someone else was first, 10 a stage failed,
+    130 interrupted.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     if not words or words[0] in ("-h", "--help", "help"):
@@ -38,13 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"modelway: There is no command '{command}'. {nearest(command, COMMANDS)}.", file=sys.stderr)
         return 2
     warnings.showwarning = _warning  # type: ignore[assignment]
-    module = importlib.import_module(f"modelway.cli.{COMMANDS[command].module}")
-    parser = argparse.ArgumentParser(
-        f"modelway {command}", description=COMMANDS[command].help, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter, epilog=getattr(module, "EPILOG", None),
-    )  # fmt: skip
-    parser.add_argument("--debug", action="store_true", help="show a stack trace with an error")
-    module.arguments(parser)
+    module, parser = load(command)
     options = parser.parse_intermixed_args(rest) if not getattr(module, "VERBS", False) else parser.parse_args(rest)
     try:
         return int(module.main(options) or 0)
@@ -70,6 +66,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
+def load(command: str) -> tuple[ModuleType, argparse.ArgumentParser]:
+    """Import a command's module, and declare its arguments."""
+    module = importlib.import_module(f"modelway.cli.{COMMANDS[command].module}")
+    parser = argparse.ArgumentParser(
+        f"modelway {command}", description=COMMANDS[command].help, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter, epilog=getattr(module, "EPILOG", None),
+    )  # fmt: skip
+    parser.add_argument("--debug", action="store_true", help="show a stack trace with an error")
+    module.arguments(parser)
+    return module, parser
+
+
 def _overview() -> str:
     lines = [f"usage: {_USAGE}", "", "From declared configuration to a running, watched, retrained model.", ""]
     group = ""
@@ -78,7 +86,10 @@ def _overview() -> str:
             group = command.group
             lines += ["", f"{group}:"] if lines[-1] else [f"{group}:"]
         lines.append(f"  {name:<11}{command.help}")
-    lines += ["", "'modelway COMMAND --help' says more. Overrides follow Hydra: model.max_depth=4 model=xgboost '~gates'."]
+    lines += [
+        "",
+        "'modelway COMMAND --help' says more. Overrides follow Hydra: model.max_depth=4 model=xgboost '~gates'.",
+    ]
     return "\n".join(lines)
 
 

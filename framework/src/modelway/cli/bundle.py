@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from modelway.cli import composing, display
 from modelway.errors import ConfigError
@@ -14,7 +15,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("project", help="a project to package, or PROJECT@VERSION to unpack")
     parser.add_argument("overrides", nargs="*", help="Hydra overrides, for a project")
-    parser.add_argument("--out", default="", metavar="FOLDER", help="where to lay the bundle down; by default .modelway/bundles")
+    parser.add_argument(
+        "--out", default="", metavar="FOLDER", help="where to lay the bundle down; by default .modelway/bundles"
+    )
     parser.add_argument("--json", action="store_true", help="print as JSON")
 
 
@@ -38,7 +41,11 @@ def main(options: argparse.Namespace) -> int:
     if options.out and folder.exists():
         raise ConfigError(f"The folder {folder} is there already", mend="Name one that is not")
     unpack(workspace.store(), manifest, folder)
-    found = {"version": f"{version['project']}@{version['number']}", "digest": manifest.digest, "folder": str(folder)}
+    found: dict[str, Any] = {
+        "version": f"{version['project']}@{version['number']}",
+        "digest": manifest.digest,
+        "folder": str(folder),
+    }
     found |= {"bytes": manifest.bytes, "about": manifest.facts["summary"]["about"]}
     if options.json:
         display.emit(found)

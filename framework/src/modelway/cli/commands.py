@@ -15,7 +15,9 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "run": Command("run", "Compose and run", "run a project: what is there already is not computed again; -m sweeps"),
-    "plan": Command("plan", "Compose and run", "say what 'run' would do, and why; --why KEY says where a value is from"),
+    "plan": Command(
+        "plan", "Compose and run", "say what 'run' would do, and why; --why KEY says where a value is from"
+    ),
     "schema": Command("schema", "Compose and run", "write a JSON Schema of the configuration, for editors"),
     "runs": Command("runs", "Look back", "list runs; search by project, metric, tag, parameter; tag and note them"),
     "show": Command("show", "Look back", "show a run: steps, scores, costs, where things are"),

@@ -16,8 +16,8 @@ _SCRIPTS = {
         "complete -o nospace -F _modelway modelway"
     ),
     "zsh": (
-        "_modelway() { local -a found; found=(${(f)\"$(modelway completion --words ${words[2,$CURRENT]} 2>/dev/null)\"}); "
-        "compadd -S '' -a found }\ncompdef _modelway modelway"
+        '_modelway() { local -a found; found=(${(f)"$(modelway completion --words ${words[2,$CURRENT]} 2>/dev/null)"})'
+        "; compadd -S '' -a found }\ncompdef _modelway modelway"
     ),
     "fish": "complete -c modelway -f -a '(modelway completion --words (commandline -opc)[2..] (commandline -ct))'",
 }
@@ -25,7 +25,9 @@ _SCRIPTS = {
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("shell", nargs="?", choices=sorted(_SCRIPTS), help='print its script: eval "$(modelway completion bash)"')
+    parser.add_argument(
+        "shell", nargs="?", choices=sorted(_SCRIPTS), help='print its script: eval "$(modelway completion bash)"'
+    )
     parser.add_argument("--words", nargs=argparse.REMAINDER, help="print what may follow these words")
 
 

@@ -47,7 +47,11 @@ def main(options: argparse.Namespace) -> int:
             if title == "scores" and len(runs) == 2:
                 body = [[*row, _change(*values)] for row, values in zip(body, rows.values(), strict=True)]
             more = ["change"] if title == "scores" and len(runs) == 2 else []
-            print(display.table([title, *head, *more], body, right=tuple(range(1, len(head) + 2)) if title == "scores" else ()))
+            print(
+                display.table(
+                    [title, *head, *more], body, right=tuple(range(1, len(head) + 2)) if title == "scores" else ()
+                )
+            )
             print()
     if not config and not changed:
         print("Nothing differs.")

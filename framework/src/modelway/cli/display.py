@@ -129,7 +129,11 @@ class Progress:
             self._moving(event)
         elif event.kind == "step_started" and (self.live or "waiting" in str(event.body.get("reason"))):
             self._clear()
-            print(f"  {paint('…', 'cyan')} {event.step}  {paint(str(event.body.get('reason', '')), 'dim')}", end="" if self.live else "\n", flush=True)
+            print(
+                f"  {paint('…', 'cyan')} {event.step}  {paint(str(event.body.get('reason', '')), 'dim')}",
+                end="" if self.live else "\n",
+                flush=True,
+            )
         elif event.kind == "step_finished":
             self.done += 1
             self._clear()
@@ -169,7 +173,11 @@ class Progress:
 def facts(body: Any) -> str:
     """Return what is worth a few words of a step's summary."""
     if "measured" in body:
-        return ", ".join(f"{m['metric']} {number(m['value'])}" for m in body["measured"] if m["phase"] == "test" and m["value"] is not None)
+        return ", ".join(
+            f"{m['metric']} {number(m['value'])}"
+            for m in body["measured"]
+            if m["phase"] == "test" and m["value"] is not None
+        )
     if "rules" in body:
         found = len(body["items"])
         return f"{body['rules']} rules, {found} broken" if found else f"{body['rules']} rules hold"

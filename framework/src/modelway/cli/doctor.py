@@ -25,7 +25,10 @@ def main(options: argparse.Namespace) -> int:
     if options.json:
         display.emit([{"check": name, "ok": ok, "says": text} for name, ok, text in found])
     else:
-        rows = [[display.paint("ok", "green") if ok else display.paint("wrong", "red"), name, text] for name, ok, text in found]
+        rows = [
+            [display.paint("ok", "green") if ok else display.paint("wrong", "red"), name, text]
+            for name, ok, text in found
+        ]
         print(display.table(["", "check", ""], rows))
     return 0 if all(ok for _, ok, _ in found) else 1
 
@@ -33,7 +36,11 @@ def main(options: argparse.Namespace) -> int:
 def _checks(workspace: Workspace) -> Iterator[tuple[str, bool, str]]:
     yield "python", sys.version_info >= (3, 11), platform.python_version()
     compiles = not os.environ.get("PYTHONDONTWRITEBYTECODE")
-    yield "bytecode", compiles, "kept" if compiles else "PYTHONDONTWRITEBYTECODE is set: every command compiles anew, and is slow"
+    yield (
+        "bytecode",
+        compiles,
+        "kept" if compiles else "PYTHONDONTWRITEBYTECODE is set: every command compiles anew, and is slow",
+    )
     yield "workspace", True, str(workspace.root)
     yield from _tried("ledger", lambda: f"{len(workspace.ledger().runs(limit=100_000))} runs")
     yield from _tried("store", lambda: _write(workspace))

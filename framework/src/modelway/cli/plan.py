@@ -70,7 +70,10 @@ def why(experiment: Experiment, key: str) -> str:
     node: object = experiment.config
     for word in key.split("."):
         if not isinstance(node, dict) or word not in node:
-            known = [*experiment.origin, *(f"{experiment.key(s, n)}.{f}" for s, n, c in experiment.items() for f in c.config())]
+            known = [
+                *experiment.origin,
+                *(f"{experiment.key(s, n)}.{f}" for s, n, c in experiment.items() for f in c.config()),
+            ]
             raise ConfigError(f"There is no key '{key}'", mend=nearest(key, known))
         node = node[word]
     return f"{key} = {node!r}\n  from {experiment.where(key)}"

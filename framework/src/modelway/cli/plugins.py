@@ -17,14 +17,20 @@ from modelway.stages import STAGES
 
 #: What a project declares besides components, by the name to ask for it.
 KEYS: dict[str, dict[str, Any]] = {
-    "project": {"project: keys of conf/config.yaml besides 'defaults', 'schema' and components (modelway plugins)": Settings},
+    "project": {
+        "project: keys of conf/config.yaml besides 'defaults', 'schema' and components (modelway plugins)": Settings
+    },
     "schema": {"schema": Schema, "schema.columns.NAME": ColumnSchema, "schema.rules.NAME": RuleSchema},
 }
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("name", nargs="?", help="to describe: a component (name, or stage/name), a stage, a plugin, 'project' or 'schema'")
+    parser.add_argument(
+        "name",
+        nargs="?",
+        help="to describe: a component (name, or stage/name), a stage, a plugin, 'project' or 'schema'",
+    )
     parser.add_argument("--json", action="store_true", help="print as JSON")
 
 
@@ -54,7 +60,14 @@ def main(options: argparse.Namespace) -> int:
         told = "; ".join(f"{key}: {', '.join(names)}" for key, names in offers.items())
         if plugin.observers:
             told += f"; observes {', '.join(plugin.observers)}"
-        table.append([plugin.name, plugin.distribution, plugin.version, display.paint(f"broken: {plugin.broken}", "red") if plugin.broken else told])
+        table.append(
+            [
+                plugin.name,
+                plugin.distribution,
+                plugin.version,
+                display.paint(f"broken: {plugin.broken}", "red") if plugin.broken else told,
+            ]
+        )
     print(display.table(["plugin", "distribution", "version", "offers"], table))
     return 0
 
@@ -76,7 +89,12 @@ def _named(plugins: Plugins, name: str) -> list[Any]:
 def facts(component: Any) -> dict[str, Any]:
     """Return what a component's documentation says, as plain JSON."""
     said = {"stage": component.stage, "key": STAGES[component.stage][2], "name": component.name}
-    return {**said, "distribution": component.distribution, "doc": component.__doc__ or "", "fields": _fields(component)}
+    return {
+        **said,
+        "distribution": component.distribution,
+        "doc": component.__doc__ or "",
+        "fields": _fields(component),
+    }
 
 
 def _fields(cls: Any) -> list[dict[str, Any]]:
@@ -116,7 +134,12 @@ def _keys(title: str, cls: Any) -> str:
 
 def _table(fields: list[dict[str, Any]]) -> str:
     rows = [
-        [f["name"], f["type"], "required" if f["required"] else _yaml(f["default"]), f["help"] + (" (knob)" if f["role"] == "knob" else "")]
+        [
+            f["name"],
+            f["type"],
+            "required" if f["required"] else _yaml(f["default"]),
+            f["help"] + (" (knob)" if f["role"] == "knob" else ""),
+        ]
         for f in fields
     ]
     return display.table(["field", "type", "default", "meaning"], rows)

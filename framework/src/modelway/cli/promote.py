@@ -9,7 +9,9 @@ from modelway.cli import composing, display
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("version", help="PROJECT@NUMBER, PROJECT a name or a path; only versions whose gates passed are registered")
+    parser.add_argument(
+        "version", help="PROJECT@NUMBER, PROJECT a name or a path; only versions whose gates passed are registered"
+    )
     parser.add_argument("--alias", default="champion", help="the alias to move")
     parser.add_argument("--why", default="by hand", help="the reason to keep on record")
 

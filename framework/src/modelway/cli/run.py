@@ -16,7 +16,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     composing.add_project(parser)
     composing.add_selection(parser)
-    parser.add_argument("-m", "--multirun", action="store_true", help="sweep: model.max_depth=3,4,5 runs once per value")
+    parser.add_argument(
+        "-m", "--multirun", action="store_true", help="sweep: model.max_depth=3,4,5 runs once per value"
+    )
     parser.add_argument("--fail-fast", action="store_true", help="stop a sweep at the first trial that fails")
     parser.add_argument("--note", default="", help="a note to keep with the run")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON and nothing else")
@@ -35,7 +37,8 @@ def main(options: argparse.Namespace) -> int:
     plan = engine.plan(force=options.force, select=composing.selection(options))
     if not options.json:
         engine.listener = display.Progress(len(plan.steps))
-        print(f"{display.paint(engine.experiment.project, 'bold')}  {engine.experiment.settings.task}, seed {engine.experiment.settings.seed}")
+        settings = engine.experiment.settings
+        print(f"{display.paint(settings.project, 'bold')}  {settings.task}, seed {settings.seed}")
     outcome = engine.run(plan, note=options.note)
     if options.json:
         display.emit(as_json(engine, outcome))
@@ -47,12 +50,21 @@ def main(options: argparse.Namespace) -> int:
 def as_json(engine: Engine, outcome: Outcome) -> dict[str, Any]:
     """Return an outcome as plain JSON."""
     steps = {
-        name: {"status": "cached" if name in outcome.cached else "ran", "digest": m.digest, "fingerprint": m.fingerprint}
+        name: {
+            "status": "cached" if name in outcome.cached else "ran",
+            "digest": m.digest,
+            "fingerprint": m.fingerprint,
+        }
         for name, m in outcome.steps.items()
     }
     found = {"run": outcome.run, "project": engine.experiment.project, "status": outcome.status, "steps": steps}
     version = outcome.version["number"] if outcome.version else None
-    return {**found, "scores": outcome.summary("metrics").get("measured", []), "version": version, "seconds": outcome.seconds}
+    return {
+        **found,
+        "scores": outcome.summary("metrics").get("measured", []),
+        "version": version,
+        "seconds": outcome.seconds,
+    }
 
 
 def summary(engine: Engine, outcome: Outcome) -> str:
@@ -62,7 +74,8 @@ def summary(engine: Engine, outcome: Outcome) -> str:
     if measured:
         lines += [display.scores(measured), ""]
     ran = len(outcome.steps) - len(outcome.cached)
-    lines.append(f"run {display.paint(outcome.run, 'bold')}  {ran} steps ran, {len(outcome.cached)} cached, {display.seconds(outcome.seconds)}")
+    counts = f"{ran} steps ran, {len(outcome.cached)} cached, {display.seconds(outcome.seconds)}"
+    lines.append(f"run {display.paint(outcome.run, 'bold')}  {counts}")
     project = engine.experiment.project
     name = project if engine.experiment.root.parent.name == "projects" else os.path.relpath(engine.experiment.root)
     if outcome.version:

@@ -8,9 +8,9 @@ import re
 from typing import Any
 
 from modelway.cli import display
-from modelway.workspace import Workspace
 from modelway.errors import ConfigError
 from modelway.ledger import Ledger
+from modelway.workspace import Workspace
 
 EPILOG = "--where takes metric or parameter conditions: --where 'auc>0.9' --where 'model.max_depth=4'"
 
@@ -18,7 +18,9 @@ EPILOG = "--where takes metric or parameter conditions: --where 'auc>0.9' --wher
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("project", nargs="?", help="only this project's runs")
-    parser.add_argument("--where", action="append", default=[], metavar="CONDITION", help="metric or parameter condition")
+    parser.add_argument(
+        "--where", action="append", default=[], metavar="CONDITION", help="metric or parameter condition"
+    )
     parser.add_argument("--tag", action="append", default=[], metavar="NAME=VALUE", help="only runs with this tag")
     parser.add_argument("--limit", type=int, default=20, help="most runs to list")
     parser.add_argument("--set-tag", nargs=2, metavar=("RUN", "NAME=VALUE"), help="tag a run")
@@ -51,7 +53,13 @@ def main(options: argparse.Namespace) -> int:
         ]
         for row in rows
     ]  # fmt: skip
-    print(display.table(["run", "project", "when (UTC)", "status", "by", *metrics, "overrides", "note"], table, right=range(5, 5 + len(metrics))))  # type: ignore[arg-type]
+    print(
+        display.table(
+            ["run", "project", "when (UTC)", "status", "by", *metrics, "overrides", "note"],
+            table,
+            right=range(5, 5 + len(metrics)),
+        )
+    )
     return 0
 
 
@@ -83,7 +91,9 @@ def search(ledger: Ledger, options: argparse.Namespace) -> list[dict[str, Any]]:
 def _condition(text: str) -> tuple[str, str, str]:
     match = re.fullmatch(r"\s*([\w.@\[\]-]+)\s*(>=|<=|!=|=|>|<)\s*(.+?)\s*", text)
     if not match:
-        raise ConfigError(f"The condition '{text}' does not parse", mend="Write NAME>=VALUE, with one of = != > < >= <=")
+        raise ConfigError(
+            f"The condition '{text}' does not parse", mend="Write NAME>=VALUE, with one of = != > < >= <="
+        )
     return match.group(1), match.group(2), match.group(3)
 
 

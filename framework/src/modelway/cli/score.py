@@ -14,10 +14,20 @@ from modelway.errors import DataError
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("version", help="PROJECT (its champion), PROJECT@champion or PROJECT@NUMBER; PROJECT is a name or a path")
+    parser.add_argument(
+        "version", help="PROJECT (its champion), PROJECT@champion or PROJECT@NUMBER; PROJECT is a name or a path"
+    )
     parser.add_argument("input", help="rows: CSV, parquet or JSON lines, by suffix")
-    parser.add_argument("output", nargs="?", default="", help="where the scored rows go: .csv or .parquet; by default printed as CSV")
-    parser.add_argument("--missing", action="append", default=[], metavar="TOKEN", help="text that marks a missing value; by default as in the model's source")
+    parser.add_argument(
+        "output", nargs="?", default="", help="where the scored rows go: .csv or .parquet; by default printed as CSV"
+    )
+    parser.add_argument(
+        "--missing",
+        action="append",
+        default=[],
+        metavar="TOKEN",
+        help="text that marks a missing value; by default as in the model's source",
+    )
     parser.add_argument("--only-scores", action="store_true", help="write the scores without the rows")
 
 
@@ -97,7 +107,11 @@ def _write(batches: Iterator[Any], path: Path) -> int:
     try:
         for batch in batches:
             if writer is None:
-                writer = csv.CSVWriter(aside, batch.schema) if path.suffix == ".csv" else pq.ParquetWriter(aside, batch.schema)
+                writer = (
+                    csv.CSVWriter(aside, batch.schema)
+                    if path.suffix == ".csv"
+                    else pq.ParquetWriter(aside, batch.schema)
+                )
             writer.write_table(batch)
             rows += batch.num_rows
         if writer is None:

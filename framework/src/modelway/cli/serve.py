@@ -15,7 +15,9 @@ from modelway.errors import ConfigError, PluginError
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("version", help="PROJECT (its champion), PROJECT@champion or PROJECT@NUMBER; PROJECT is a name or a path")
+    parser.add_argument(
+        "version", help="PROJECT (its champion), PROJECT@champion or PROJECT@NUMBER; PROJECT is a name or a path"
+    )
     parser.add_argument("--port", type=int, default=3000, help="port to listen on")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; by default this machine only")
 
@@ -27,7 +29,10 @@ def main(options: argparse.Namespace) -> int:
 
     workspace, version = composing.find_version(options.version)
     if not version["bundle"]:
-        raise ConfigError(f"Version {version['number']} of '{version['project']}' has no bundle", mend="Declare 'package' and run again")
+        raise ConfigError(
+            f"Version {version['number']} of '{version['project']}' has no bundle",
+            mend="Declare 'package' and run again",
+        )
     store = workspace.store(warn=composing.warn)
     manifest = manifest_of(workspace.ledger(), store, version["bundle"])
     folder = unpack(store, manifest, place(workspace, version))
@@ -37,7 +42,10 @@ def main(options: argparse.Namespace) -> int:
         command, environment = packager.command(folder, options.host, options.port)
     except NotImplementedError:
         raise PluginError(f"The packager '{used['use']}' makes bundles that cannot be served from here") from None
-    print(f"Serving {version['project']}@{version['number']} at http://{options.host}:{options.port}  (Ctrl-C stops)", flush=True)
+    print(
+        f"Serving {version['project']}@{version['number']} at http://{options.host}:{options.port}  (Ctrl-C stops)",
+        flush=True,
+    )
     process = subprocess.Popen(command, env={**os.environ, **environment}, cwd=folder)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # or the server would outlive this process
     try:

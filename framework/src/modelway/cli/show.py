@@ -12,7 +12,12 @@ from modelway.workspace import Workspace
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("run", nargs="?", default="", help="run id or a unique beginning of one, or a project, for its newest; by default the newest")
+    parser.add_argument(
+        "run",
+        nargs="?",
+        default="",
+        help="run id or a unique beginning of one, or a project, for its newest; by default the newest",
+    )
     parser.add_argument("--config", action="store_true", help="print the run's resolved configuration as YAML")
     parser.add_argument("--json", action="store_true", help="print as JSON")
 
@@ -43,11 +48,12 @@ def main(options: argparse.Namespace) -> int:
 def _text(run: dict[str, Any], steps: list[dict[str, Any]], scores: list[dict[str, Any]], tags: dict[str, str]) -> str:
     commit = run["code"].get("project", {}).get("commit")
     dirty = " with changes not committed" if run["code"].get("project", {}).get("dirty") else ""
+    unknown = "not in git" if run["code"] else "as of the run that computed it"
     lines = [
         f"run {display.paint(run['id'], 'bold')} of {run['project']}: {run['status']}",
         f"  started {run['created']} by {run['actor']}, finished {run['finished'] or '-'}",
         f"  overrides: {' '.join(run['overrides']) or 'none'}",
-        f"  code: {f'commit {commit[:12]}{dirty}' if commit else 'as of the run that computed it' if not run['code'] else 'not in git'}",
+        f"  code: {f'commit {commit[:12]}{dirty}' if commit else unknown}",
         f"  environment: {run['environment'][:12]}",
     ]
     cost = run["body"].get("cost")
@@ -69,7 +75,10 @@ def _text(run: dict[str, Any], steps: list[dict[str, Any]], scores: list[dict[st
         ]
         for step in steps
     ]  # fmt: skip
-    lines += ["", display.table(["step", "status", "wall", "cpu", "peak", "size", "digest", ""], rows, right=(2, 3, 4, 5))]
+    lines += [
+        "",
+        display.table(["step", "status", "wall", "cpu", "peak", "size", "digest", ""], rows, right=(2, 3, 4, 5)),
+    ]
     failed = [step["body"]["error"] for step in steps if "error" in step["body"]]
     lines += ["", *failed] if failed else []
     for step in steps:

@@ -15,8 +15,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     gc = verbs.add_parser("gc", help="remove what no run on record needs")
-    gc.add_argument("--keep", type=int, default=0, metavar="N", help="keep only each project's newest N runs, and every version")
-    gc.add_argument("--min-age", type=float, default=3600, metavar="SECONDS", help="leave what is younger: a run may be about to commit it")
+    gc.add_argument(
+        "--keep", type=int, default=0, metavar="N", help="keep only each project's newest N runs, and every version"
+    )
+    gc.add_argument(
+        "--min-age",
+        type=float,
+        default=3600,
+        metavar="SECONDS",
+        help="leave what is younger: a run may be about to commit it",
+    )
     gc.add_argument("--dry-run", action="store_true", help="only say what would be removed")
     verbs.add_parser("verify", help="read every file and compare it with its digest")
 

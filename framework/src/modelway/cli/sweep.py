@@ -21,14 +21,24 @@ def sweep(options: argparse.Namespace) -> int:
     workspace, root = Workspace.project(options.project)
     plugins = Plugins(inline=root / "plugin.py")
     combinations = trials(options.overrides)
-    # Every trial is composed before the first one runs, so that editing a file meanwhile changes nothing.
+    # Every trial is composed, and its code known, before the first one runs: editing a file meanwhile changes nothing.
     frozen = [(given, compose(root, given, workspace, plugins)) for given in combinations]
     engines = [(given, Engine(experiment, workspace, plugins, warn=composing.warn)) for given, experiment in frozen]
     if not engines:
         raise ConfigError("The sweep has no trials", mend="Give a key several values: model.max_depth=3,4,5")
+    stats = engines[0][1].stats
+    stats.hold({type(component) for _, engine in engines for _, _, component in engine.experiment.items()})
+    for _, engine in engines:
+        engine.stats = stats
     parent, ledger = new_id(), engines[0][1].ledger
     first = engines[0][1].experiment
-    row = {"id": parent, "project": first.project, "created": now(), "status": "running", "actor": actor()}
+    row: dict[str, Any] = {
+        "id": parent,
+        "project": first.project,
+        "created": now(),
+        "status": "running",
+        "actor": actor(),
+    }
     row |= {"overrides": options.overrides, "config": {}, "code": {}, "environment": "", "note": options.note}
     ledger.start({**row, "body": {"sweep": combinations}}, first.settings.tags)
     if not options.json:
@@ -49,7 +59,9 @@ def sweep(options: argparse.Namespace) -> int:
         print(_table(results))
     if failed:
         what = f"{len(failed)} of {len(results)} trials failed; the first said: {failed[0]['error']}"
-        raise PartialError(what.rstrip("."), mend="The others are on record; repeating the command runs only what is missing")
+        raise PartialError(
+            what.rstrip("."), mend="The others are on record; repeating the command runs only what is missing"
+        )
     return 0
 
 

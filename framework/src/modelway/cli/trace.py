@@ -15,7 +15,9 @@ from modelway.workspace import Workspace
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("what", help="digest of an output (or its beginning), PROJECT (its champion), PROJECT@VERSION, or a run")
+    parser.add_argument(
+        "what", help="digest of an output (or its beginning), PROJECT (its champion), PROJECT@VERSION, or a run"
+    )
     parser.add_argument("--json", action="store_true", help="print as JSON")
 
 
@@ -64,7 +66,8 @@ def trace(ledger: Ledger, store: Store, what: str) -> dict[str, Any]:
         links.append({
             "step": name, "stage": steps[name]["stage"], "digest": manifest.digest, "computed_by": facts["run"],
             "components": facts["ingredients"]["components"], "inputs": facts["ingredients"]["inputs"],
-            "summary": facts["summary"], "files": manifest.files if steps[name]["stage"] == "acquire" else len(manifest.files),
+            "summary": facts["summary"],
+            "files": manifest.files if steps[name]["stage"] == "acquire" else len(manifest.files),
         })  # fmt: skip
         queue += list(facts["ingredients"]["inputs"])
     maker = ledger.run(next((link["computed_by"] for link in links if link["stage"] == "train"), run["id"]))
@@ -87,17 +90,24 @@ def _environment(store: Store, digest: str) -> dict[str, Any]:
 
 
 def _text(chain: dict[str, Any]) -> str:
-    run, bold = chain["run"], lambda text: display.paint(text, "bold")
+    run = chain["run"]
+
+    def bold(text: str) -> str:
+        return display.paint(text, "bold")
+
     lines = [f"{bold(chain['output']['step'])} {chain['output']['digest'][:12]}"]
-    if chain["version"]:
-        lines.append(f"  version      {chain['version']['project']}@{chain['version']['number']}, registered {chain['version']['created']}")
+    version = chain["version"]
+    if version:
+        lines.append(f"  version      {version['project']}@{version['number']}, registered {version['created']}")
     lines.append(f"  run          {run['id']} of {run['project']}, {run['created']} by {run['actor']}, {run['status']}")
     made = chain["trained_by"]
     if made["id"] != run["id"]:
         lines.append(f"  trained by   {made['id']}, {made['created']} by {made['actor']}")
     code = chain["code"].get("project", {})
     dirty = f", changed since by patch {code['dirty'][:12]}" if code.get("dirty") else ", nothing changed since"
-    lines.append(f"  code         commit {code['commit'][:12]}{dirty}" if code.get("commit") else "  code         not in git")
+    lines.append(
+        f"  code         commit {code['commit'][:12]}{dirty}" if code.get("commit") else "  code         not in git"
+    )
     environment = chain["environment"]
     lines.append(
         f"  environment  Python {environment['python']} on {environment['platform']},"
@@ -105,7 +115,9 @@ def _text(chain: dict[str, Any]) -> str:
     )
     lines += ["", bold("made from")]
     for link in chain["links"]:
-        use = ", ".join(f"{label}: {c['use']}" if label != c["use"] else c["use"] for label, c in link["components"].items())
+        use = ", ".join(
+            f"{label}: {c['use']}" if label != c["use"] else c["use"] for label, c in link["components"].items()
+        )
         lines.append(f"  {link['step']:<22} {link['digest'][:12]}  {use}")
         for component in link["components"].values():
             files = ", ".join(f"{name} {digest[:8]}" for name, digest in component["code"].items())

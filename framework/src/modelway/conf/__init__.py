@@ -1,0 +1,1 @@
+"""The framework's own configuration: what every project starts from."""

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from modelway.component import Component, build
-from modelway.workspace import Workspace
-from modelway.errors import ConfigError, PluginError, nearest
+from modelway.errors import ConfigError, nearest
 from modelway.experiment import SEVERAL, Experiment, Settings, locator
 from modelway.plugins import Plugins, installed
 from modelway.schema import Schema
 from modelway.stages import STAGES
 from modelway.store import sha256
 from modelway.values.artifact import dumps
+from modelway.workspace import Workspace
 
 __all__ = ["compose", "resolve"]
 
@@ -124,7 +124,9 @@ def resolve(
 
 def _components(stage: str, key: str, node: Any, plugins: Plugins, where: Any) -> dict[str, Component]:
     if not isinstance(node, Mapping):
-        raise ConfigError(f"'{key}' is {node!r}, and must be a mapping", where=where(key), mend=f"Write '{key}: {{use: ...}}'")
+        raise ConfigError(
+            f"'{key}' is {node!r}, and must be a mapping", where=where(key), mend=f"Write '{key}: {{use: ...}}'"
+        )
     if "use" in node:
         label = str(node["use"])
         return {label: _one(stage, key, node, plugins, where)}
@@ -135,7 +137,11 @@ def _components(stage: str, key: str, node: Any, plugins: Plugins, where: Any) -
             continue
         if not isinstance(inner, Mapping) or "use" not in inner:
             names = plugins.names(stage)
-            mend = f"Write '{label}: {{use: {inner}}}'" if inner in names else f"Add 'use'. Known here: {', '.join(names) or 'nothing'}"
+            mend = (
+                f"Write '{label}: {{use: {inner}}}'"
+                if inner in names
+                else f"Add 'use'. Known here: {', '.join(names) or 'nothing'}"
+            )
             raise ConfigError(f"'{path}' does not say which component it is", where=where(path), mend=mend)
         labelled[str(label)] = _one(stage, path, inner, plugins, where)
     if len(labelled) > 1 and stage not in SEVERAL:

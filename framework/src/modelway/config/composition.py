@@ -20,11 +20,11 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from modelway.config.provenance import Layer, file_layer, fresh, origins
-from modelway.workspace import Workspace
 from modelway.errors import ConfigError, nearest
 from modelway.experiment import SEVERAL, locate
 from modelway.plugins import Plugins
 from modelway.stages import STAGES
+from modelway.workspace import Workspace
 
 #: Hydra 1.3 wants to be told which version's behaviour is meant; 1.4 warns of the very argument.
 _BEHAVIOUR = {"version_base": "1.3"} if hydra_version.startswith("1.3.") else {}
@@ -45,6 +45,7 @@ def register(plugins: Plugins) -> None:
     """Make each component an option of its stage's group, so that ``model=xgboost`` selects it."""
     store = ConfigStore.instance()
     for stage, (_, _, key) in STAGES.items():
+        store.repo.pop(key, None)  # Hydra's store is the process's: another project may have filled it before
         for name in plugins.names(stage):
             node: dict[str, Any] = {"use": name}
             store.store(group=key, name=name, node={name: node} if stage in SEVERAL and stage != "acquire" else node)
@@ -99,12 +100,16 @@ def compose_with_hydra(
     assert isinstance(config, dict)
     for key in dropped:  # Hydra takes a bare name for a group of the defaults list, which it need not be
         if config.pop(key, None) is None:
-            raise ConfigError(f"There is nothing to leave out under '{key}'", where=f"override ~{key}", mend=nearest(key, map(str, config)))
+            raise ConfigError(
+                f"There is nothing to leave out under '{key}'",
+                where=f"override ~{key}",
+                mend=nearest(key, map(str, config)),
+            )
     return fresh(config, layers), origin, watched  # type: ignore[arg-type]
 
 
 def _relevant(path: Path) -> bool:
-    return path.is_dir() and path.name != "__pycache__" or path.suffix == ".yaml"
+    return (path.is_dir() and path.name != "__pycache__") or path.suffix == ".yaml"
 
 
 def _of_hydra(default: Any) -> bool:
@@ -197,14 +202,17 @@ def _chooses(override: Any, base: list[str]) -> bool:
 
 def _is_group(key: str, base: list[str]) -> bool:
     loader = GlobalHydra.instance().config_loader()
-    return bool(key) and (key in {stage[2] for stage in STAGES.values()} or bool(loader.get_group_options(key, None, "config", base)))
+    return bool(key) and (
+        key in {stage[2] for stage in STAGES.values()} or bool(loader.get_group_options(key, None, "config", base))
+    )
 
 
 def _interpolation(error: OmegaConfBaseException, origin: dict[str, str]) -> ConfigError:
     key = str(error.full_key or "")
     text = str(error.msg or error).splitlines()[0]
     return ConfigError(
-        f"The value of '{key}' cannot be resolved: {text}", where=locate(origin, key.replace("[", ".").replace("]", "")),
+        f"The value of '{key}' cannot be resolved: {text}",
+        where=locate(origin, key.replace("[", ".").replace("]", "")),
         mend="Set the key or the environment variable that it refers to",
     )  # fmt: skip
 

@@ -40,7 +40,11 @@ def _stage(plugins: Plugins, stage: str) -> dict[str, Any]:
     one: dict[str, Any] = {"anyOf": options} if options else {"type": "object"}
     if stage not in SEVERAL:
         return one
-    labelled = {"type": "object", "not": {"required": ["use"]}, "additionalProperties": {"anyOf": [*options, {"type": "null"}]}}
+    labelled = {
+        "type": "object",
+        "not": {"required": ["use"]},
+        "additionalProperties": {"anyOf": [*options, {"type": "null"}]},
+    }
     return {"anyOf": [*options, labelled]}
 
 

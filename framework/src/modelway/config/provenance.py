@@ -58,7 +58,9 @@ def parse(path: Path) -> Any:
     for key in _keys(root):
         if key.tag == "tag:yaml.org,2002:null":
             at = f"{path}:{key.start_mark.line + 1}:{key.start_mark.column + 1}"
-            raise ConfigError("A key is empty", where=at, mend="Name it; a lone '?' is such a key in YAML: put quotes around it")
+            raise ConfigError(
+                "A key is empty", where=at, mend="Name it; a lone '?' is such a key in YAML: put quotes around it"
+            )
     return root
 
 

@@ -137,7 +137,13 @@ class Engine:
         """
         began, outcome = time.perf_counter(), Outcome(new_id())
         settings = self.experiment.settings
-        row = {"id": outcome.run, "project": settings.project, "created": now(), "status": "running", "actor": actor()}
+        row: dict[str, Any] = {
+            "id": outcome.run,
+            "project": settings.project,
+            "created": now(),
+            "status": "running",
+            "actor": actor(),
+        }
         row |= {"overrides": list(self.experiment.overrides), "config": self.experiment.config, "parent": parent}
         row |= {"code": {} if plan.idle else self._code(), "environment": self._environment(), "note": note}
         row["body"] = {"root": str(self.experiment.root), "origin": dict(self.experiment.origin)}
@@ -182,7 +188,9 @@ class Engine:
 
     def _peak(self, outcome: Outcome) -> int:
         """Return a run's peak; each step's meter started the kernel's count anew."""
-        steps = [m.facts["cost"]["peak"] for m in outcome.steps.values() if m.facts.get("run") == outcome.run]
+        steps: list[int] = [
+            m.facts["cost"]["peak"] for m in outcome.steps.values() if m.facts.get("run") == outcome.run
+        ]
         return max([meter.peak(), *steps])
 
     def _conclude(self, step: Step, manifest: Manifest, outcome: Outcome) -> None:
@@ -208,13 +216,23 @@ class Engine:
             project, outcome.steps["scoring"].digest, bundle.digest if bundle else "", outcome.run
         )
         champion = self.ledger.aliases(project).get("champion")
-        why = "the first version" if champion is None else "promote: auto" if self.experiment.settings.promote == "auto" else ""
+        why = (
+            "the first version"
+            if champion is None
+            else "promote: auto"
+            if self.experiment.settings.promote == "auto"
+            else ""
+        )
         if why and champion != outcome.version["number"]:
             self.ledger.point(project, "champion", outcome.version["number"], why, expected=champion)
-            self._tell("promoted", outcome.run, "", {"alias": "champion", "number": outcome.version["number"], "why": why})
+            self._tell(
+                "promoted", outcome.run, "", {"alias": "champion", "number": outcome.version["number"], "why": why}
+            )
             outcome.champion = True
 
-    def _row(self, planned: Planned, place: int, manifest: Manifest | None, status: str, cost: Mapping[str, Any]) -> dict[str, Any]:
+    def _row(
+        self, planned: Planned, place: int, manifest: Manifest | None, status: str, cost: Mapping[str, Any]
+    ) -> dict[str, Any]:
         step = planned.step
         return {
             "name": step.name, "place": place, "stage": step.stage, "status": status, "reason": planned.reason,
@@ -335,6 +353,7 @@ def findings_text(summary: Mapping[str, Any]) -> str:
     for item in stops:
         where = f", rows {', '.join(map(str, item['rows'][:3]))}" if item["rows"] else ""
         samples = f": {', '.join(map(repr, item['samples'][:3]))}" if item["samples"] else ""
-        lines.append(f"  {item['column'] or 'table'}: {item['text'] or item['rule']} ({item['count']} rows{where}{samples})")
+        lines.append(
+            f"  {item['column'] or 'table'}: {item['text'] or item['rule']} ({item['count']} rows{where}{samples})"
+        )
     return "\n".join(lines)
-

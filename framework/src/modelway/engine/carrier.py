@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -66,7 +67,9 @@ class Carrier:
                 self.outcome.cached.append(step.name)
             self.engine.ledger.step(self.outcome.run, self.engine._row(planned, place, manifest, status, cost))
             body = {"status": status, "digest": manifest.digest, "bytes": manifest.bytes, "cost": cost}
-            self.engine._tell("step_finished", self.outcome.run, step.name, {**body, **manifest.facts.get("summary", {})})
+            self.engine._tell(
+                "step_finished", self.outcome.run, step.name, {**body, **manifest.facts.get("summary", {})}
+            )
             self.engine._conclude(step, manifest, self.outcome)
 
     def _known(self, name: str) -> str:
@@ -132,13 +135,15 @@ class Carrier:
         if isinstance(error, ModelwayError):
             return error
         names = ", ".join(f"{c.name} ({c.distribution})" for c in planned.step.components.values()) or "the engine"
+        modules = [sys.modules[type(component).__module__] for component in planned.step.components.values()]
+        place = raised_at(error, [str(Path(module.__file__ or "").parent) for module in modules])
         if isinstance(error, MemoryError):
             return StageError(
                 f"Step '{planned.step.name}' ran out of memory", where=names,
                 mend="Give it more memory, or a compute that spreads the work",
             )  # fmt: skip
         return StageError(
-            f"Step '{planned.step.name}' failed: {type(error).__name__}: {error} at {raised_at(error)}", where=names,
+            f"Step '{planned.step.name}' failed: {type(error).__name__}: {error} at {place}", where=names,
             mend="--debug shows the way there",
         )  # fmt: skip
 
@@ -146,13 +151,25 @@ class Carrier:
 def summary_of(value: Value) -> dict[str, Any]:
     """Return what listings show of an output without loading it, as plain JSON."""
     if isinstance(value, Table):
-        return {"rows": value.rows, "columns": len(value.columns), "parts": len(value.parts), "about": plain(value.about)}
+        return {
+            "rows": value.rows,
+            "columns": len(value.columns),
+            "parts": len(value.parts),
+            "about": plain(value.about),
+        }
     if isinstance(value, Predictions):
         return {"rows": value.table.rows}
     if isinstance(value, Split):
-        return {"folds": {fold: {p: value.at(fold).count(p) for p in ("train", "valid", "test")} for fold in value.folds}}
+        return {
+            "folds": {fold: {p: value.at(fold).count(p) for p in ("train", "valid", "test")} for fold in value.folds}
+        }
     if isinstance(value, Findings):
-        return {"passed": value.passed, "rules": value.rules, "rows": value.rows, "items": [plain(asdict(i)) for i in value.items]}
+        return {
+            "passed": value.passed,
+            "rules": value.rules,
+            "rows": value.rows,
+            "items": [plain(asdict(i)) for i in value.items],
+        }
     if isinstance(value, Scores):
         return {"measured": _measured(value)}
     if isinstance(value, Verdict):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ from modelway.plugins import installed
 class Meter:
     """Wall seconds, CPU seconds (children included) and peak resident bytes of a stretch of work.
 
-    The peak is the process's own since the meter started, where the kernel lets it be reset (Linux); elsewhere it is the
-    peak of the process so far.
+    The peak is the process's own since the meter started, where the kernel lets it be reset (Linux); elsewhere it is
+    the peak of the process so far.
     """
 
     def __init__(self) -> None:
@@ -43,10 +44,8 @@ def cpu() -> float:
 
 
 def _reset_peak() -> None:
-    try:
+    with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        pass
 
 
 def peak() -> int:

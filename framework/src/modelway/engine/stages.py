@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from modelway.component import Component
 from modelway.context import Run
 from modelway.errors import ConfigError, DataError
 from modelway.experiment import Experiment
@@ -71,9 +70,7 @@ class Executor:
         output: Loads an output of an earlier run by its digest.
     """
 
-    def __init__(
-        self, experiment: Experiment, value: Callable[[str], Any], output: Callable[[str], Any]
-    ) -> None:
+    def __init__(self, experiment: Experiment, value: Callable[[str], Any], output: Callable[[str], Any]) -> None:
         self.experiment, self.value, self.output = experiment, value, output
 
     def compute(self, step: Step, run: Run) -> Value:
@@ -98,7 +95,7 @@ class Executor:
 
     def _prepare(self, step: Step, run: Run) -> Table:
         tables = {name.partition(".")[2] or self._source_label(): self.value(name) for name in step.inputs}
-        table = next(iter(tables.values()))
+        table: Table = next(iter(tables.values()))
         for label, preparer in step.components.items():
             table = preparer.prepare({**tables, "table": table}, replace(run, label=label))
         return table
@@ -193,7 +190,7 @@ def _golden(split: Split, names: list[str]) -> list[dict[str, Any]]:
     raise DataError("The split has no rows")
 
 
-def fit_features(components: Mapping[str, Component], split: Split, run: Run) -> tuple[Transform, ...]:
+def fit_features(components: Mapping[str, Any], split: Split, run: Run) -> tuple[Transform, ...]:
     """Fit features on the training rows: as few passes as their order allows, each over every part once.
 
     Features are summarised in the same pass while none of them reads what an earlier one of the pass makes or replaces.
@@ -297,16 +294,14 @@ def _predicted(batch: Batch, outputs: Mapping[str, Array], split: Split, phase: 
     return to_arrow(columns)
 
 
-def measure(components: Mapping[str, Component], predictions: list[Predictions], run: Run) -> Scores:
+def measure(components: Mapping[str, Any], predictions: list[Predictions], run: Run) -> Scores:
     """Measure every fold and phase by every metric."""
     entries: list[Score] = []
     for part in (part for found in predictions for part in found.slices()):
         for label, metric in components.items():
-            measured = metric.measure(part, replace(run, label=label))  # type: ignore[attr-defined]
+            measured = metric.measure(part, replace(run, label=label))
             for score in measured.entries:
                 name = f"{label}.{score.metric}" if score.metric else label
                 entries.append(replace(score, metric=name, fold=part.fold, phase=part.phase))
-    lower = {score.metric: bool(components[score.metric.partition(".")[0]].lower_is_better) for score in entries}  # type: ignore[attr-defined]
+    lower = {score.metric: bool(components[score.metric.partition(".")[0]].lower_is_better) for score in entries}
     return Scores(tuple(entries), lower)
-
-

@@ -196,7 +196,9 @@ class Ledger:
         if len(rows) != 1 and not exact:
             ids = [row["id"] for row in self.db.execute("SELECT id FROM runs ORDER BY id DESC LIMIT 50")]
             what = f"Several runs begin with '{prefix}'" if rows else f"There is no run '{prefix}'"
-            raise ConfigError(what, mend=f"Say more of it: {', '.join(r['id'] for r in rows)}" if rows else nearest(prefix, ids))
+            raise ConfigError(
+                what, mend=f"Say more of it: {', '.join(r['id'] for r in rows)}" if rows else nearest(prefix, ids)
+            )
         row = (exact or rows)[0]
         return {**row, **{key: json.loads(row[key]) for key in ("overrides", "config", "code", "body")}}
 
@@ -292,7 +294,8 @@ class Ledger:
         if not rows:
             projects = {row["project"] for row in self.versions()}
             raise ConfigError(
-                f"Project '{project}' has no model version", mend=nearest(project, projects) or f"modelway run {project} makes one"
+                f"Project '{project}' has no model version",
+                mend=nearest(project, projects) or f"modelway run {project} makes one",
             )
         number = aliases.get(which or "champion", rows[0]["number"] if not which else None)
         if which.lstrip("v").isdigit():
@@ -303,7 +306,7 @@ class Ledger:
         known = [*aliases, *(str(row["number"]) for row in rows)]
         raise ConfigError(f"There is no version '{which}' of project '{project}'", mend=nearest(which, known))
 
-    def point(self, project: str, alias: str, number: int, why: str, expected: int | None | str = "any") -> None:
+    def point(self, project: str, alias: str, number: int, why: str, expected: int | str | None = "any") -> None:
         """Move an alias to a version, and put it on record.
 
         Raises:
@@ -366,7 +369,9 @@ class Ledger:
         """
         with self.db.transaction():
             values = {"f": fingerprint, "holder": holder, "expires": time.time() + seconds}
-            found = self.db.execute("SELECT holder, token, expires FROM leases WHERE fingerprint = :f", {"f": fingerprint})
+            found = self.db.execute(
+                "SELECT holder, token, expires FROM leases WHERE fingerprint = :f", {"f": fingerprint}
+            )
             if found and found[0]["expires"] > time.time() and not dead(found[0]["holder"]):
                 return None
             token = found[0]["token"] + 1 if found else 1
@@ -390,5 +395,6 @@ class Ledger:
     def release(self, fingerprint: str, token: int) -> None:
         """Give a lease back; the row stays, so that tokens keep growing."""
         self.db.execute(
-            "UPDATE leases SET expires = 0 WHERE fingerprint = :f AND token = :token", {"f": fingerprint, "token": token}
+            "UPDATE leases SET expires = 0 WHERE fingerprint = :f AND token = :token",
+            {"f": fingerprint, "token": token},
         )

@@ -82,7 +82,9 @@ class Sqlite:
 
     def has(self, table: str) -> bool:
         """Return whether there is a table of that name."""
-        return bool(self.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = :table", {"table": table}))
+        return bool(
+            self.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = :table", {"table": table})
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -106,7 +108,8 @@ class Alchemy:
     def __init__(self, url: str) -> None:
         import sqlalchemy as sa
 
-        self._sa, self._held = sa, None
+        self._sa = sa
+        self._held: sa.Connection | None = None
         self._turn = threading.RLock()  # a lease is renewed from another thread
         self._shown = shown = sa.make_url(url).render_as_string(hide_password=True)
         try:

@@ -18,11 +18,18 @@ from modelway.stages import STAGES
 from modelway.store import Manifest
 
 __all__ = [
-    "MARKS", "History", "Plan", "Planned", "Select", "Step", "fingerprint_of", "identity", "make", "own_ingredients", "steps_of",
+    "MARKS", "History", "Plan", "Planned", "Select", "Step", "fingerprint_of", "identity", "make", "own_ingredients",
+    "steps_of",
 ]  # fmt: skip
 
 #: What a step's mark means.
-MARKS = {"=": "cached", "~": "changed", "+": "new", "?": "runs only if its input comes out different", "!": "moves an alias"}
+MARKS = {
+    "=": "cached",
+    "~": "changed",
+    "+": "new",
+    "?": "runs only if its input comes out different",
+    "!": "moves an alias",
+}
 
 
 @dataclass(frozen=True)
@@ -183,7 +190,9 @@ def identity(step: Step, manifest: Manifest) -> str:
     is all that it was made from: its bundle carries their code. A source is its rows, whichever files they came in.
     """
     if step.stage == "acquire":  # what a table says of its origin reaches nothing that is made of it
-        return digest([manifest.kind, {name: found for name, (found, _) in manifest.files.items() if name != "table.json"}])
+        return digest(
+            [manifest.kind, {name: found for name, (found, _) in manifest.files.items() if name != "table.json"}]
+        )
     if step.stage == "scoring":
         return digest([manifest.digest, manifest.facts.get("ingredients", {}).get("inputs", {})])
     if step.stage not in ("features", "train"):
@@ -198,7 +207,13 @@ def fingerprint_of(own: Mapping[str, Any], inputs: Mapping[str, str | None]) -> 
 
 
 def _plan_step(
-    experiment: Experiment, step: Step, own: dict[str, Any], inputs: dict[str, str | None], history: History, *, force: bool
+    experiment: Experiment,
+    step: Step,
+    own: dict[str, Any],
+    inputs: dict[str, str | None],
+    history: History,
+    *,
+    force: bool,
 ) -> Planned:
     before = history.lookup(history.last[step.name]) if step.name in history.last else None
     seconds = before.facts.get("cost", {}).get("wall") if before else None
@@ -233,8 +248,9 @@ def _changes(experiment: Experiment, step: Step, old: Mapping[str, Any], new: Ma
         parts = key.split(".")
         if isinstance(a, list) and isinstance(b, list) and a != b and sorted(map(str, a)) == sorted(map(str, b)):
             found.append(f"order of {_named(experiment, step, parts)}")
-        elif parts[0] == "components":
-            found.append(_component_change(experiment, step, parts[1:], a, b))
+        elif parts[0] in ("components", "prepare"):  # a scoring model holds the row preparers beside its own inputs
+            stage = {"champion": "evaluate", "scoring": "prepare"}.get(step.stage, step.stage)
+            found.append(_component_change(experiment, stage, parts[1:], a, b))
         elif parts[0] == "data":
             found.append("data")
         elif parts[0] == "own":
@@ -253,9 +269,8 @@ def _named(experiment: Experiment, step: Step, parts: Sequence[str]) -> str:
     return ".".join(parts[1:])
 
 
-def _component_change(experiment: Experiment, step: Step, parts: Sequence[str], a: Any, b: Any) -> str:
+def _component_change(experiment: Experiment, stage: str, parts: Sequence[str], a: Any, b: Any) -> str:
     label, what = parts[0], parts[1] if len(parts) > 1 else ""
-    stage = "evaluate" if step.stage == "champion" else step.stage
     key = experiment.key(stage, label)
     if what == "":
         return f"{key} {'added' if a is None else 'removed'}"

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelway.component import Component
 from modelway.errors import ConfigError, nearest
 from modelway.experiment import Experiment
 from modelway.stages import STAGES
@@ -30,7 +29,7 @@ class Step:
 
     name: str
     stage: str
-    components: Mapping[str, Component] = field(default_factory=dict)
+    components: Mapping[str, Any] = field(default_factory=dict)  # each of its stage's class
     inputs: tuple[str, ...] = ()
     fold: str = ""
     own: Mapping[str, Any] = field(default_factory=dict)
@@ -50,7 +49,12 @@ def steps_of(experiment: Experiment, champion: Mapping[str, Any] | None = None) 
     one, every = experiment.one, experiment.all
     schema = _schema_facts(experiment)
     steps = [
-        Step(f"source.{label}" if len(every("acquire")) > 1 else "source", "acquire", {label: source}, own={"types": schema["types"]})
+        Step(
+            f"source.{label}" if len(every("acquire")) > 1 else "source",
+            "acquire",
+            {label: source},
+            own={"types": schema["types"]},
+        )
         for label, source in every("acquire").items()
     ]
     sources = tuple(step.name for step in steps)
@@ -97,10 +101,12 @@ def steps_of(experiment: Experiment, champion: Mapping[str, Any] | None = None) 
         steps.append(Step("gates", "gate", every("gate"), judged))
     last = ("split", f"features{tag}", f"model{tag}")
     rows = tuple(name for name in (table,) if every("prepare"))
-    own = {"schema": schema["rules"], "prepare": [c.config() for c in every("prepare").values() if c.row]}  # type: ignore[attr-defined]
+    own = {"schema": schema["rules"], "prepare": [c.config() for c in every("prepare").values() if c.row]}
     steps.append(Step("scoring", "scoring", {}, (*last, *rows), folds[-1], {**own, "project": experiment.project}))
     if every("package"):
-        steps.append(Step("package", "package", every("package"), ("scoring",), own={"schema": experiment.schema.plain()}))
+        steps.append(
+            Step("package", "package", every("package"), ("scoring",), own={"schema": experiment.schema.plain()})
+        )
     return steps
 
 
@@ -131,10 +137,15 @@ class Select:
         """Return the names of the steps to run, and of those whose outputs must be there already.
 
         Raises:
-            ConfigError: a word that means no step.
+            ConfigError: a word that means no step, or a start that comes after the end.
         """
         first = self._place(self.start, steps)[0] if self.start else 0
         last = self._place(self.end, steps)[-1] if self.end else len(steps) - 1
+        if first > last:
+            raise ConfigError(
+                f"'{self.start}' comes after '{self.end}', so there is nothing from the one to the other",
+                mend="Name the earlier step in --from",
+            )
         run = {step.name for step in steps[first : last + 1]}
         needed: set[str] = set()
         for step in reversed(steps):

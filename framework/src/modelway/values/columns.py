@@ -39,9 +39,7 @@ class Category:
         import numpy as np
 
         known: dict[Any, int] = {}
-        codes = [
-            -1 if item is None or item != item else known.setdefault(item, len(known)) for item in items
-        ]
+        codes = [-1 if item is None or item != item else known.setdefault(item, len(known)) for item in items]
         return cls(np.asarray(codes, dtype=np.int32), tuple(known))
 
     def __len__(self) -> int:

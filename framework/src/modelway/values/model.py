@@ -202,4 +202,3 @@ class ScoringModel(Value, kind="ScoringModel"):
             golden=body["golden"],
             about=body["about"],
         )
-

@@ -90,7 +90,7 @@ class Encoder(Columnwise):
     those are then treated as unseen ones are. A column of more than 200,000 distinct values is refused.
     """
 
-    columns: tuple[str, ...] = param((), "Names or patterns of the columns to change; by default all of text or categories.")
+    columns: tuple[str, ...] = param((), "Names or patterns of columns; by default all of text or categories.")
     values: tuple[Item, ...] | None = param(None, "The vocabulary, in order; by default that of the training rows.")
     min_count: int = param(1, "Fewest training rows that a value needs to be in the vocabulary.", at_least=1)
     max_categories: int | None = param(None, "Most values kept, the most frequent ones; by default all.", at_least=1)

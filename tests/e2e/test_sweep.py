@@ -1,0 +1,112 @@
+"""Sweeps: trials share what they have in common, and one that fails does not take the others with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FAILED = 3
+PLUGIN = "projects/shop/plugin.py"
+
+
+def ran(bench: Any, run: str) -> set[str]:
+    """Return the steps that a run computed."""
+    return {step["name"] for step in bench("show", run, "--json").json["steps"] if step["status"] == "ran"}
+
+
+def test_trials_share_every_step_that_they_have_in_common(bench: Any) -> None:
+    sweep = bench("run", "shop", "-m", "model.sharpness=0.5,1,2", "metrics.hits.cut=0.4,0.6", "--json").json
+    trials = sweep["trials"]
+    assert [t["overrides"] for t in trials[:2]] == [
+        ["model.sharpness=0.5", "metrics.hits.cut=0.4"], ["model.sharpness=0.5", "metrics.hits.cut=0.6"],
+    ]  # fmt: skip
+    computed = [ran(bench, trial["run"]) for trial in trials]
+    for step, times in {
+        "source": 1,
+        "prepare": 1,
+        "checks": 1,
+        "split": 1,
+        "features": 1,
+        "model": 3,
+        "metrics": 6,
+    }.items():
+        assert sum(step in found for found in computed) == times, step
+    assert len({trial["scores"]["test.hits"] for trial in trials}) > 1
+    parent = bench("show", sweep["sweep"], "--json").json
+    assert parent["status"] == "done"
+    assert {bench("show", t["run"], "--json").json["parent"] for t in trials} == {sweep["sweep"]}
+
+
+def test_the_same_sweep_again_computes_nothing(bench: Any) -> None:
+    words = ("run", "shop", "-m", "model.sharpness=0.5,1", "--json")
+    first, again = bench(*words).json, bench(*words).json
+    assert [trial["ran"] for trial in again["trials"]] == [0, 0]
+    assert [t["scores"] for t in again["trials"]] == [t["scores"] for t in first["trials"]]
+
+
+def test_a_sweep_over_a_group_composes_each_choice(bench: Any) -> None:
+    folder = bench.root / "projects/shop/conf/model"
+    folder.mkdir()
+    (folder / "soft.yaml").write_text("use: means\nsharpness: 0.1\n")
+    (folder / "hard.yaml").write_text("use: means\nsharpness: 9\n")
+    trials = bench("run", "shop", "-m", "model=soft,hard", "--json").json["trials"]
+    configs = [bench("show", trial["run"], "--json").json["config"]["model"] for trial in trials]
+    assert [config["sharpness"] for config in configs] == [0.1, 9]
+
+
+def test_a_trial_that_fails_leaves_the_others_to_go_on(bench: Any) -> None:
+    bench.edit(
+        PLUGIN,
+        "        names = (",
+        '        if self.sharpness == 2:\n            raise ValueError("too sharp")\n        names = (',
+    )
+    done = bench("run", "shop", "-m", "model.sharpness=1,2,3")
+    assert done.code == FAILED
+    assert "1 of 3 trials failed" in done.err
+    assert "too sharp" in done.err
+    assert "Traceback" not in done.err
+    runs = bench("runs", "--json").json
+    assert [run["status"] for run in runs] == ["done", "failed", "done", "partial"]
+    bench.edit(PLUGIN, "if self.sharpness == 2", "if self.sharpness == 99")
+    assert bench("run", "shop", "-m", "model.sharpness=1,2,3").code == 0
+    bench.whole()
+
+
+def test_a_gate_that_refuses_a_trial_is_a_trial_that_failed(bench: Any) -> None:
+    done = bench("run", "shop", "-m", "gates.good.at_least=0.1,2")
+    assert done.code == FAILED
+    assert "not released" in done.err
+    assert [run["status"] for run in bench("runs", "--json").json][:2] == ["refused", "done"]
+
+
+def test_fail_fast_stops_at_the_first_failure(bench: Any) -> None:
+    done = bench("run", "shop", "-m", "gates.good.at_least=0.1,2,0.2,0.3", "--fail-fast")
+    assert done.code == FAILED
+    assert len(bench("runs", "--json").json) == 3  # the sweep, the trial that passed, the one that did not
+
+
+def test_a_trial_that_does_not_compose_stops_the_sweep_before_it_starts(bench: Any) -> None:
+    done = bench("run", "shop", "-m", "model.sharpness=1,sharp")
+    assert done.code == 2
+    assert "'sharp'" in done.err
+    assert bench("runs", "--json").json == []
+
+
+def test_a_search_space_is_not_taken_for_a_grid(bench: Any) -> None:
+    done = bench("run", "shop", "-m", "model.sharpness=interval(1,2)")
+    assert done.code == 2
+    assert "interval(1,2)" in done.err
+
+
+def test_code_that_changes_while_a_sweep_goes_on_changes_none_of_its_trials(bench: Any) -> None:
+    """The second trial computes with the code that was loaded, so it must be kept under that code's name."""
+    path = str(bench.root / PLUGIN)
+    edit = f"import pathlib; p = pathlib.Path({path!r}); p.write_text(p.read_text().replace('1e-3', '1e-1'))"
+    bench.edit(
+        PLUGIN, '        run.log("rows", len(rows))', f"        if self.sharpness == 1:\n            exec({edit!r})"
+    )
+    swept = bench("run", "shop", "-m", "model.sharpness=1,2", "--json").json["trials"]
+    assert "1e-1" in (bench.root / PLUGIN).read_text()
+    after = bench.run("shop", "model.sharpness=2")
+    assert "model" in after["ran"]
+    before = {step["name"]: step["digest"] for step in bench("show", swept[1]["run"], "--json").json["steps"]}
+    assert after["steps"]["model"]["digest"] != before["model"]
