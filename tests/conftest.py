@@ -138,9 +138,8 @@ class Bench:
 
     def start(self, *words: str, script: str = MAIN, **env: str) -> subprocess.Popen[str]:
         """Start a command in a process of its own."""
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        command = [sys.executable, "-c", script, *words]
-        return subprocess.Popen(command, env={**self.env, **env}, cwd=self.root, text=True, **pipes)
+        command, pipe = [sys.executable, "-c", script, *words], subprocess.PIPE
+        return subprocess.Popen(command, env={**self.env, **env}, cwd=self.root, text=True, stdout=pipe, stderr=pipe)
 
     def apart(self, *words: str, script: str = MAIN, **env: str) -> Done:
         """Run a command in a process of its own, and return how it ended."""
@@ -216,3 +215,9 @@ def settle() -> Callable[[Path], None]:
                 os.utime(path, (past, past))
 
     return age
+
+
+@pytest.fixture(scope="session")
+def workspace_at() -> Callable[[Path], Bench]:
+    """Make a workspace without projects in a folder, for tests that share one."""
+    return Bench

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from modelway import Columns, DataError, Feature, Run, Split, Transform, param
@@ -109,8 +109,8 @@ FEATURES = st.lists(
     st.builds(
         lambda kind, columns, to: kind(columns=tuple(columns), **({"to": to} if kind in (Centre, Keep) else {})),
         st.sampled_from([Centre, Keep, Onto, Twice]),
-        st.sampled_from([["a"], ["b"], ["a", "b"], ["*"], ["a*"], ["c"]]),
-        st.sampled_from(["", "_x"]),
+        st.sampled_from([["a"], ["b"], ["a", "b"], ["*"], ["a*"], ["*b"], ["c"]]),
+        st.sampled_from(["", "_x", "b"]),
     ),
     min_size=1,
     max_size=4,
@@ -119,6 +119,9 @@ FEATURES = st.lists(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(FEATURES)
+@example([Onto(columns=("a",)), Centre(columns=("c",))])  # a column replaced that the feature did not read
+@example([Keep(columns=("a",), to="b"), Centre(columns=("*b",))])  # a pattern that matches more after the first one
+@example([Keep(columns=("a",), to="_x"), Centre(columns=("a_x",))])
 def test_features_fitted_together_are_those_fitted_one_by_one(split: tuple[Split, Run], features: list[Any]) -> None:
     labelled = {f"f{i}": feature for i, feature in enumerate(features)}
     try:

@@ -213,7 +213,7 @@ class Plugins:
             plugin.components.append(component)
 
     def _trace(self, hook: str, plugin: str) -> None:
-        # Each implementation is called on its own, so that one that raises loses no other's answer; pluggy sees no call.
+        # Each implementation is called on its own, so that one that raises loses no other's answer: pluggy sees none
         if self._traced:
             print(f"hook {hook} {plugin}", file=sys.stderr)
 

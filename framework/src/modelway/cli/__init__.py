@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import importlib
 import os
 import sys
@@ -14,6 +16,20 @@ from modelway.cli.commands import COMMANDS
 from modelway.errors import ModelwayError, nearest
 
 _USAGE = "modelway COMMAND [ARGUMENTS] [HYDRA OVERRIDES]"
+
+
+def entry() -> None:
+    """Run a command as a process of its own, and end the process.
+
+    A command lives for seconds and imports a few hundred thousand objects. Collecting them every 700 allocations, and
+    taking every module down one by one at the end, costs a tenth of a training run's processor time for nothing.
+    """
+    gc.set_threshold(100_000, 20, 100)
+    code = main()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -36,7 +36,7 @@ def main(options: argparse.Namespace) -> int:
         version, workspace = outcome.version, engine.workspace
     else:
         workspace, version = composing.find_version(options.project)
-    manifest = manifest_of(workspace.ledger(), workspace.store(warn=composing.warn), version["bundle"] or "none")
+    manifest = manifest_of(workspace.ledger(), workspace.store(warn=composing.warn), bundle_of(version))
     folder = Path(options.out) if options.out else place(workspace, version)
     if options.out and folder.exists():
         raise ConfigError(f"The folder {folder} is there already", mend="Name one that is not")
@@ -52,6 +52,20 @@ def main(options: argparse.Namespace) -> int:
     else:
         print(f"{found['version']}  bundle {manifest.digest[:12]}, {display.size(manifest.bytes)}\n  in {folder}")
     return 0
+
+
+def bundle_of(version: dict[str, Any]) -> str:
+    """Return the digest of a version's bundle.
+
+    Raises:
+        ConfigError: it has none.
+    """
+    if not version["bundle"]:
+        raise ConfigError(
+            f"Version {version['number']} of '{version['project']}' has no bundle",
+            mend="Declare 'package' and run again",
+        )
+    return str(version["bundle"])
 
 
 def place(workspace: Workspace, version: dict[str, object]) -> Path:

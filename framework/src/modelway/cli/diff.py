@@ -28,9 +28,9 @@ def main(options: argparse.Namespace) -> int:
         for key, old, new in differences(runs[0]["config"], run["config"]):
             config.setdefault(key, [old] * len(runs))[i] = new
     scores: dict[str, list[Any]] = {}
-    for score in ledger.scores([run["id"] for run in runs]):
-        place = next(i for i, run in enumerate(runs) if run["id"] == score["run"])
-        scores.setdefault(f"{score['metric']} ({score['phase']})", [None] * len(runs))[place] = score["value"]
+    for i, run in enumerate(runs):
+        for score in ledger.scores([run["id"]]):
+            scores.setdefault(f"{score['metric']} ({score['phase']})", [None] * len(runs))[i] = score["value"]
     steps: dict[str, list[Any]] = {}
     for i, run in enumerate(runs):
         for step in ledger.steps(run["id"]):
