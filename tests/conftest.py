@@ -188,14 +188,37 @@ def visits(rows: int, seed: int = 0) -> str:
     return "\n".join(lines) + "\n"
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    """A workspace with the project ``shop``, and its data."""
-    found = Bench(tmp_path / "work")
+def lay_out_shop(root: Path) -> Bench:
+    """Make a workspace with the project ``shop``, and its data."""
+    found = Bench(root / "work")
     found.add(PROJECTS / "shop")
     (found.root / "data").mkdir()
     (found.root / "data" / "visits.csv").write_text(visits(400))
     return found
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A workspace with the project ``shop``, and its data."""
+    return lay_out_shop(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def shop_at() -> Callable[[Path], Bench]:
+    """Make workspaces like ``bench`` in folders."""
+    return lay_out_shop
+
+
+@pytest.fixture(scope="session")
+def ran_times() -> Callable[[Bench], dict[str, int]]:
+    """Count how often each step was computed in a workspace."""
+
+    def count(bench: Bench) -> dict[str, int]:
+        with closing(sqlite3.connect(bench.root / ".modelway" / "ledger.db")) as ledger:
+            rows = ledger.execute("SELECT name, SUM(status = 'ran') FROM steps GROUP BY name").fetchall()
+        return dict(rows)
+
+    return count
 
 
 @pytest.fixture(scope="session")

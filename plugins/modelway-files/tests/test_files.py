@@ -47,7 +47,7 @@ def declared(tmp_path: Path, **columns: Any) -> Run:
 
 def put(folder: Path, name: str, content: str | bytes) -> str:
     data = content.encode() if isinstance(content, str) else content
-    (folder / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    (folder / name).write_bytes(gzip.compress(data, mtime=0) if name.endswith(".gz") else data)
     return name
 
 
@@ -210,12 +210,12 @@ def parquet_bytes() -> bytes:
         ("t.csv", b"", "empty"),
         ("t.csv", b"\n\n", "empty"),
         ("t.csv", b"a,b\n", "no rows"),
-        ("t.csv.gz", gzip.compress(b""), "empty"),
-        ("t.csv.gz", gzip.compress(ROWS.encode())[:-900], "cut short"),
-        ("t.csv.gz", gzip.compress(ROWS.encode())[:-3], "cut short"),
+        ("t.csv.gz", gzip.compress(b"", mtime=0), "empty"),
+        ("t.csv.gz", gzip.compress(ROWS.encode(), mtime=0)[:-900], "cut short"),
+        ("t.csv.gz", gzip.compress(ROWS.encode(), mtime=0)[:-3], "cut short"),
         ("t.csv.gz", b"\x1f\x8b", "cut short"),
         ("t.csv.gz", ROWS.encode(), "not gzip"),
-        ("t.csv", gzip.compress(ROWS.encode()), "gzip"),
+        ("t.csv", gzip.compress(ROWS.encode(), mtime=0), "gzip"),
         ("t.csv", parquet_bytes(), "parquet"),
         ("t.csv", b"PK\x03\x04rest", "zip"),
         ("t.csv", b"<!DOCTYPE html><html>404</html>", "web page"),
@@ -290,7 +290,7 @@ def remote() -> Any:
 
 def test_remote_files_load_like_local_ones(tmp_path: Path, run: Run, remote: Any) -> None:
     for i in (1, 2):
-        remote.pipe_file(f"/bucket/p{i}.csv.gz", gzip.compress(f"x\n{i}\n".encode()))
+        remote.pipe_file(f"/bucket/p{i}.csv.gz", gzip.compress(f"x\n{i}\n".encode(), mtime=0))
         pq.write_table(pa.table({"x": [i]}), tmp_path / "p.parquet")
         remote.put_file(str(tmp_path / "p.parquet"), f"/bucket/p{i}.parquet")
     for path in ("memory://bucket/*.csv.gz", "memory://bucket/*.parquet"):

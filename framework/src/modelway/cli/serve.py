@@ -9,8 +9,8 @@ import subprocess
 import sys
 
 from modelway.cli import composing
-from modelway.cli.bundle import place
-from modelway.errors import ConfigError, PluginError
+from modelway.cli.bundle import bundle_of, place
+from modelway.errors import PluginError
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,13 +28,8 @@ def main(options: argparse.Namespace) -> int:
     from modelway.plugins import Plugins
 
     workspace, version = composing.find_version(options.version)
-    if not version["bundle"]:
-        raise ConfigError(
-            f"Version {version['number']} of '{version['project']}' has no bundle",
-            mend="Declare 'package' and run again",
-        )
     store = workspace.store(warn=composing.warn)
-    manifest = manifest_of(workspace.ledger(), store, version["bundle"])
+    manifest = manifest_of(workspace.ledger(), store, bundle_of(version))
     folder = unpack(store, manifest, place(workspace, version))
     used = next(iter(manifest.facts["ingredients"]["components"].values()))
     packager = Plugins().component("package", used["use"], used["params"])
