@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelway.cli import display
-from modelway.hookspecs import Event
+from modelway.context import Event
 
 
 class Terminal(io.StringIO):

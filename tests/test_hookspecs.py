@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from modelway.hookspecs import OBSERVERS, Event
+from modelway.context import Event
+from modelway.hookspecs import OBSERVERS
 from modelway.plugins import Plugins
 from modelway.stages import STAGES
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from modelway import plugins as module
+from modelway.context import Event
 from modelway.errors import PluginError
-from modelway.hookspecs import Event
 from modelway.plugins import Plugins
 from modelway.stages import CONTRACT
 

@@ -1,4 +1,4 @@
-"""The short form of ``tests/faults``: a run that is killed loses nothing, and two runs at once compute nothing twice."""
+"""The short form of ``tests/faults``: a killed run loses nothing, and two runs at once compute nothing twice."""
 
 from __future__ import annotations
 

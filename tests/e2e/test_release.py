@@ -245,7 +245,8 @@ def test_every_json_parses(released: Released) -> None:
     run = released.outcome["run"]
     for words in (
         ("run", "cancer"), ("plan", "cancer"), ("runs",), ("show", run), ("diff", run, released.other["run"]),
-        ("trace", run), ("models",), ("models", "--history"), ("plugins",), ("plugins", "xgboost"), ("doctor",), ("bundle", "cancer@1"),
+        ("trace", run), ("models",), ("models", "--history"), ("plugins",), ("plugins", "xgboost"),
+        ("doctor",), ("bundle", "cancer@1"),
     ):  # fmt: skip
         done = released.bench(*words, "--json")
         assert done.code == 0 or words == ("doctor",), (words, done.err)

@@ -1,6 +1,6 @@
 """Runs that are killed, that get in each other's way, and that run out of disk, many times over.
 
-Each test takes a minute or two, so that none is part of the ordinary tests (``tests/e2e/test_kills.py`` is the short form).
+Each test takes a minute or two, so none is part of the ordinary tests (``tests/e2e/test_kills.py`` is the short form).
 They are run, with a number of kills and a seed of one's own if wanted, by::
 
     MODELWAY_KILLS=30 MODELWAY_SEED=1 python -m pytest tests/faults -m faults
@@ -113,20 +113,28 @@ def test_runs_at_once_of_which_some_are_killed_finish(bench: Any, undisturbed: d
         shutil.rmtree(bench.root / ".modelway")
 
 
-SLOW = '        import time\n\n        (run.workspace / "training").touch()\n        time.sleep(60)\n        names = ("visits"'
+#: A training that takes a minute the first time, and tells that it has begun.
+SLOW = """        import time
+
+        once = (run.workspace / "training").exists()
+        (run.workspace / "training").touch()
+        time.sleep(0 if once else 60)
+        names = ("visits\""""
 
 
-def test_a_lease_of_a_killed_holder_is_taken_over_at_once(bench: Any) -> None:
-    plugin = bench.root / "projects/shop/plugin.py"
-    quick = plugin.read_text()
-    bench.edit("projects/shop/plugin.py", '        names = ("visits"', SLOW.replace("sleep(60)", "sleep(0 if once else 60)").replace(
-        '        (run.workspace / "training").touch()', '        once = (run.workspace / "training").exists()\n        (run.workspace / "training").touch()'))  # fmt: skip
-    assert plugin.read_text() != quick
+def training(bench: Any) -> Any:
+    """Start a run, and return it when it has begun to train."""
+    bench.edit("projects/shop/plugin.py", '        names = ("visits"', SLOW)
     holder = bench.start("run", "shop")
     until = time.monotonic() + 60
     while not (bench.root / "training").exists() and time.monotonic() < until:
         time.sleep(0.02)
-    holder.send_signal(signal.SIGKILL)
+    return holder
+
+
+def test_a_lease_of_a_killed_holder_is_taken_over_at_once(bench: Any) -> None:
+    holder = training(bench)
+    holder.kill()
     holder.communicate()
     began = time.perf_counter()
     assert bench.apart("run", "shop").code == 0
@@ -135,12 +143,7 @@ def test_a_lease_of_a_killed_holder_is_taken_over_at_once(bench: Any) -> None:
 
 
 def test_a_run_that_waits_takes_over_when_the_holder_is_killed(bench: Any) -> None:
-    bench.edit("projects/shop/plugin.py", '        names = ("visits"', SLOW.replace("sleep(60)", "sleep(0 if once else 60)").replace(
-        '        (run.workspace / "training").touch()', '        once = (run.workspace / "training").exists()\n        (run.workspace / "training").touch()'))  # fmt: skip
-    holder = bench.start("run", "shop")
-    until = time.monotonic() + 60
-    while not (bench.root / "training").exists() and time.monotonic() < until:
-        time.sleep(0.02)
+    holder = training(bench)
     waiter = bench.start("run", "shop")
     time.sleep(3)
     assert waiter.poll() is None
@@ -161,12 +164,12 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_run_leaves_what_was_committed(
         pytest.skip("Mounting a small file system needs root")
     place = bench.root / ".modelway"
     place.mkdir()
-    for size in range(40, 400, 24):
+    for size in (48, 120, 200, 300, 450, 700, 1100, 2000):
         mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", place], capture_output=True)
         if mounted.returncode:
             pytest.skip("This host lets nobody mount a file system")
         try:
-            done = bench("run", "shop", *TRAINED)
+            done = bench.apart("run", "shop", *TRAINED)
             if done.code == 0:
                 break
             assert done.code in (6, 7), done.err
@@ -176,10 +179,10 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_run_leaves_what_was_committed(
                 done.err
             )
             subprocess.run(["mount", "-o", "remount,size=64m", place], check=True)
-            again = bench("run", "shop", *TRAINED, "--json").json
+            again = bench.apart("run", "shop", *TRAINED, "--json").json
             assert digests(again) == digests(undisturbed), size
             assert not list((place / "tmp").glob("*-*"))
-            bench.whole()
+            assert bench.apart("store", "verify").code == 0
         finally:
             subprocess.run(["umount", "-l", place], check=True)
     else:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modelway.component import Component, build, knob, param, plain, reveal, secret
-from modelway.context import Run
+from modelway.context import Event, Run
 from modelway.decorators import check, feature, gate, metric, preparer, splitter
 from modelway.errors import ConfigError, DataError, ModelwayError, PluginError, StageError, nearest
 from modelway.expression import Expression
-from modelway.hookspecs import Event, hookimpl
+from modelway.hookspecs import hookimpl
 from modelway.schema import ColumnSchema, RuleSchema, Schema
 from modelway.stages import (
     CONTRACT,

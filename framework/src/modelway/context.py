@@ -204,3 +204,22 @@ def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
     import pyarrow.compute as pc
 
     return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+
+
+@dataclass(frozen=True)
+class Event:
+    """What an observer is told.
+
+    Attributes:
+        kind: Name of the hook that carries it.
+        run: Id of the run, project: its project, at: UTC time in ISO form.
+        step: Name of the step, or empty.
+        body: Facts of the event, as plain JSON.
+    """
+
+    kind: str
+    run: str
+    project: str
+    at: str
+    step: str = ""
+    body: Mapping[str, Any] = field(default_factory=dict)

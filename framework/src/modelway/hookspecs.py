@@ -6,36 +6,16 @@ result, and one that raises is a warning, never a failed run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable
 
 import pluggy
 
 from modelway import stages
+from modelway.context import Event
 
 NAMESPACE = "modelway"
 hookspec = pluggy.HookspecMarker(NAMESPACE)
 hookimpl = pluggy.HookimplMarker(NAMESPACE)
-
-
-@dataclass(frozen=True)
-class Event:
-    """What an observer is told.
-
-    Attributes:
-        kind: Name of the hook that carries it.
-        run: Id of the run, project: its project, at: UTC time in ISO form.
-        step: Name of the step, or empty.
-        body: Facts of the event, as plain JSON.
-    """
-
-    kind: str
-    run: str
-    project: str
-    at: str
-    step: str = ""
-    body: Mapping[str, Any] = field(default_factory=dict)
 
 
 @hookspec

@@ -24,8 +24,9 @@ import pluggy
 
 from modelway import builtin, hookspecs
 from modelway.component import Component, build
+from modelway.context import Event
 from modelway.errors import PluginError, nearest, raised_at
-from modelway.hookspecs import NAMESPACE, OBSERVERS, Event
+from modelway.hookspecs import NAMESPACE, OBSERVERS
 from modelway.stages import CONTRACT, STAGES
 
 #: First-party distributions by what they offer, for the hint when one is not installed.

@@ -11,10 +11,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from modelway.component import Component, param
-from modelway.context import Run
+from modelway.context import Event, Run
 from modelway.schema import Schema
 from modelway.values import (
     Bundle,
@@ -30,9 +30,6 @@ from modelway.values import (
     Split,
     Table,
 )
-
-if TYPE_CHECKING:
-    from modelway.hookspecs import Event
 
 #: Version of the contract between the engine and plugins.
 CONTRACT = 1

@@ -17,12 +17,11 @@ from typing import Any
 
 from modelway import naming
 from modelway.config import compose
-from modelway.context import Run
+from modelway.context import Event, Run
 from modelway.engine import meter
 from modelway.errors import DataError, GateError, PluginError, StoreError, explained
 from modelway.experiment import Experiment
 from modelway.fingerprint import StatCache, digest
-from modelway.hookspecs import Event
 from modelway.ledger import Ledger, Row, actor, new_id, now
 from modelway.plan import History, Plan, Planned, Select, Step, make
 from modelway.plugins import Plugins

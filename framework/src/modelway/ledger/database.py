@@ -6,6 +6,7 @@ statements are the same text on both, with named parameters.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,8 @@ from typing import Any, Protocol
 from modelway.errors import LedgerError
 
 Row = dict[str, Any]
+#: Bytes that SQLite needs to write at all: a few pages, and the index of its log.
+_ROOM = 128 * 1024
 
 
 class Database(Protocol):
@@ -53,14 +56,27 @@ class Sqlite:
         except (sqlite3.Error, OSError) as error:
             raise self._explain(error) from None
 
+    def __del__(self) -> None:
+        connection = getattr(self, "_connection", None)  # absent where connecting failed
+        if connection is not None:
+            connection.close()
+
     def _explain(self, error: Exception) -> LedgerError:
         text = str(error)
         mend = "Restore it from a copy, or move it aside: the store's artifacts are not affected"
-        if "readonly" in text or "unable to open" in text or isinstance(error, OSError):
+        if "full" in text or self._is_full():
+            mend = "Free some space on its disk; what was committed is whole"
+        elif "readonly" in text or "unable to open" in text or isinstance(error, OSError):
             mend = "Make the file and its folder writable, or point 'ledger' elsewhere"
-        elif "full" in text:
-            mend = "Free some space; what was committed is whole"
         return LedgerError(f"The ledger cannot be used: {text}", where=str(self.path), mend=mend)
+
+    def _is_full(self) -> bool:
+        """Whether the disk has no room, which SQLite may tell as an I/O error only."""
+        try:
+            disk = os.statvfs(self.path.parent)
+        except OSError:
+            return False
+        return disk.f_bavail * disk.f_frsize < _ROOM and not disk.f_flag & os.ST_RDONLY
 
     def execute(self, statement: str, values: Mapping[str, Any] | None = None) -> list[Row]:
         """Run a statement and return its rows."""

@@ -8,8 +8,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from modelway.context import Event
 from modelway.errors import DataError
-from modelway.hookspecs import OBSERVERS, Event
+from modelway.hookspecs import OBSERVERS
 from modelway.testing.make import make_table
 from modelway.testing.suite import ComponentSuite, NoBlobs, saved, strict
 from modelway.values import Deployment, Finding, Findings, Profile, Reason
