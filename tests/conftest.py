@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import random
@@ -21,6 +22,8 @@ from typing import Any
 
 import pytest
 
+#: Seconds, each of them once: no two edits of a test have the same time.
+_TICKS = itertools.count()
 DISTS = Path(__file__).parent / "dists"
 PROJECTS = Path(__file__).parent / "projects"
 #: What the script ``modelway`` does.
@@ -114,10 +117,16 @@ class Bench:
 
     def edit(self, path: str, old: str, new: str) -> None:
         """Replace a piece of a file, which must be there once."""
-        file = self.root / path
-        text = file.read_text()
+        text = (self.root / path).read_text()
         assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {path}"
-        file.write_text(text.replace(old, new))
+        self.write(path, text.replace(old, new))
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file, as of an hour ago: caches do not trust what has changed within the last seconds."""
+        file = self.root / path
+        file.write_text(text)
+        when = time.time() - 3600 + next(_TICKS)
+        os.utime(file, (when, when))
 
     def __call__(self, *words: str) -> Done:
         """Run a command in this process, and return how it ended."""
@@ -194,6 +203,7 @@ def lay_out_shop(root: Path) -> Bench:
     found.add(PROJECTS / "shop")
     (found.root / "data").mkdir()
     (found.root / "data" / "visits.csv").write_text(visits(400))
+    age(found.root)
     return found
 
 
@@ -227,16 +237,17 @@ def cancer() -> Path:
     return PROJECTS.parent.parent / "projects" / "cancer"
 
 
+def age(root: Path) -> None:
+    """Make every file of a folder look as if it had not been touched for hours, so that caches trust it."""
+    past = time.time() - 7200
+    for path in [*root.rglob("*"), root]:
+        if ".modelway" not in path.parts:
+            os.utime(path, (past, past))
+
+
 @pytest.fixture
 def settle() -> Callable[[Path], None]:
-    """Make every file of a folder look as if it had not been touched for a minute, so that caches trust it."""
-
-    def age(root: Path) -> None:
-        past = time.time() - 60
-        for path in [*root.rglob("*"), root]:
-            if ".modelway" not in path.parts:
-                os.utime(path, (past, past))
-
+    """Make every file of a folder look as if it had not been touched for hours."""
     return age
 
 

@@ -46,7 +46,7 @@ def replaced(bench: Any, path: str, old: str, new: str) -> Any:
     """Return what undoes a change of a file."""
     before = (bench.root / path).read_text()
     bench.edit(path, old, new)
-    return lambda: (bench.root / path).write_text(before)
+    return lambda: bench.write(path, before)
 
 
 # The configuration
@@ -129,14 +129,8 @@ def test_a_misspelt_key_in_a_group_file_is_refused_too(bench: Any) -> None:
 def test_a_mistake_on_the_command_line_names_the_override(
     bench: Any, override: str, code: int, said: tuple[str, ...]
 ) -> None:
-    refused(
-        bench("run", "shop", override),
-        code,
-        f"override {override}" if code and said != ("grammar",) else override,
-        *said,
-    ) if said not in (("grammar",), ("-m",)) else refused(
-        bench("run", "shop", override), code, f"override '{override}'", *said
-    )
+    told = refused(bench("run", "shop", override), code, *said)
+    assert f"override {override}" in told or f"override '{override}'" in told
     right(bench)
 
 

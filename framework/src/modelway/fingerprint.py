@@ -237,10 +237,11 @@ def ingredients(
 def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Yield (dotted key, old, new) of every leaf in which two plain values differ; what is absent is None.
 
-    Mappings with the same keys in another order differ in that order: it is part of them, as it is of a fingerprint.
+    Mappings with the same keys in another order differ in that order, which is part of a fingerprint; the outermost
+    mapping has no key to tell it under.
     """
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        if list(old) != list(new) and set(old) == set(new):
+        if path and list(old) != list(new) and set(old) == set(new):
             yield path, list(old), list(new)
         for key in (*new, *(k for k in old if k not in new)):
             yield from differences(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
