@@ -8,7 +8,7 @@ from typing import Any
 from modelway.cli import composing, display
 from modelway.config import compose
 from modelway.engine import Engine
-from modelway.errors import ConfigError, GateError, ModelwayError, PartialError
+from modelway.errors import ConfigError, ModelwayError, PartialError
 from modelway.ledger import actor, new_id, now
 from modelway.plugins import Plugins
 from modelway.workspace import Workspace
@@ -70,9 +70,6 @@ def _trial(engine: Engine, given: list[str], parent: str, options: argparse.Name
     try:
         plan = engine.plan(force=options.force, select=composing.selection(options))
         outcome = engine.run(plan, parent=parent)
-    except GateError as error:
-        result["error"] = str(error)
-        return result
     except ModelwayError as error:
         result["error"] = str(error)
         return result
