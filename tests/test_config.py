@@ -14,10 +14,11 @@ import pytest
 
 from modelway import plugins as plugins_module
 from modelway.config import compose
-from modelway.config.composition import trials
+from modelway.config.trials import Frozen
 from modelway.errors import ConfigError, PluginError
 from modelway.experiment import Experiment
 from modelway.plugins import Plugins
+from modelway.search import Choices, Interval
 from modelway.workspace import Workspace
 
 OFFERS = """
@@ -322,12 +323,54 @@ def test_several_options_of_one_group_are_taken_together(place: Place) -> None:
     assert list(place("metrics=[strict,loose]").config["metrics"]) == ["hits", "strict", "loose"]
 
 
-def test_a_grid_varies_its_last_key_fastest() -> None:
-    assert trials(["a=1,2", "b.c=x", "d=3,4"]) == [
-        ["a=1", "b.c=x", "d=3"], ["a=1", "b.c=x", "d=4"], ["a=2", "b.c=x", "d=3"], ["a=2", "b.c=x", "d=4"],
-    ]  # fmt: skip
-    with pytest.raises(ConfigError, match="search space, not a grid"):
-        trials(["a=interval(0,1)"])
+def frozen(place: Place, *overrides: str) -> Frozen:
+    found = Plugins(only=(), inline=place.project / "plugin.py")
+    return Frozen(place.project, overrides, Workspace(place.root), found)
+
+
+def test_a_sweep_composes_each_trial_as_a_command_of_its_own_would(place: Place) -> None:
+    sweep = frozen(place, "seed=5", "model.depth=1,2", "vars.note=x,'a b'")
+    assert sweep.space == {"model.depth": Choices((1, 2)), "vars.note": Choices(("x", "a b"))}
+    for depth in (1, 2):
+        for note in ("x", "a b"):
+            trial = sweep.trial({"model.depth": depth, "vars.note": note})
+            alone = place("seed=5", f"model.depth={depth}", f"vars.note='{note}'")
+            assert trial.config == alone.config
+            assert {k: v for k, v in trial.origin.items() if "note" not in k} == {
+                k: v for k, v in alone.origin.items() if "note" not in k
+            }
+
+
+def test_a_sweep_is_frozen_when_it_is_submitted(place: Place) -> None:
+    place.write("conf/model/deep.yaml", "use: trees\ndepth: 9\n")
+    place.write("conf/model/flat.yaml", "use: trees\ndepth: 1\n")
+    sweep = frozen(place, "model=deep,flat")
+    place.write("conf/model/flat.yaml", "use: trees\ndepth: 5\n")
+    assert [sweep.trial({"model": name}).config["model"]["depth"] for name in ("deep", "flat")] == [9, 1]
+
+
+def test_every_kind_of_space_is_read(place: Place) -> None:
+    place.write("conf/model/deep.yaml", "use: trees\ndepth: 9\n")
+    sweep = frozen(
+        place, "model=glob(d*)", "model.depth=range(2,5)", "vars.a=interval(0.5,2)", "vars.b=tag(log,interval(1.0,8.0))"
+    )
+    assert sweep.space == {
+        "model": Choices(("deep",)), "model.depth": Choices((2, 3, 4), ordered=True),
+        "vars.a": Interval(0.5, 2.0), "vars.b": Interval(1.0, 8.0, log=True),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("launcher.width=1,2", "cannot vary 'launcher.width'"),
+        ("model=glob(zz*)", "matches no option"),
+        ("vars.a=interval(2,1)", "has no room"),
+    ],
+)
+def test_a_space_that_cannot_be_searched_is_refused(place: Place, override: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        frozen(place, override)
 
 
 # The cache

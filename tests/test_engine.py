@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -135,18 +135,16 @@ def test_features_fitted_together_are_those_fitted_one_by_one(split: tuple[Split
 
 
 class Scans:
-    """Counts how often the training rows are read whole."""
+    """Counts how often the training rows are read whole: once per look at all pieces."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.count, whole = 0, Split.batches
+        self.count, whole = 0, Split.pieces
 
-        def batches(split: Split, *arguments: Any, **more: Any) -> Iterator[Any]:
-            found = list(whole(split, *arguments, **more))
-            for i, batch in enumerate(found):
-                self.count += i == 1  # the second batch: a look at the first one is no pass
-                yield batch
+        def pieces(split: Split) -> list[Split]:
+            self.count += 1
+            return whole(split)
 
-        monkeypatch.setattr(Split, "batches", batches)
+        monkeypatch.setattr(Split, "pieces", pieces)
 
 
 @pytest.mark.parametrize(

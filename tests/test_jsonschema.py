@@ -31,7 +31,9 @@ def test_every_group_has_a_document_that_is_a_schema(found: dict[str, dict[str, 
 
 
 @pytest.mark.parametrize("path", PROJECTS, ids=[path.parent.parent.name for path in PROJECTS])
-def test_our_projects_are_taken(found: dict[str, dict[str, Any]], path: Path) -> None:
+def test_our_projects_are_taken(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MODELWAY_PLUGINS", raising=False)
+    found = documents(Plugins(inline=path.parent.parent / "plugin.py"))
     faults = Draft202012Validator(found["config"]).iter_errors(yaml.safe_load(path.read_text()))
     assert [fault.message for fault in faults] == []
 

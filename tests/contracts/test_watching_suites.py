@@ -27,6 +27,7 @@ from modelway import (
     Sink,
     Table,
     Trigger,
+    Workers,
     param,
 )
 from modelway.testing import ComputeSuite, MonitorSuite, SinkSuite, TriggerSuite
@@ -238,12 +239,12 @@ class Threads(Compute, name="threads"):
     """Threads of this process."""
 
     def open(self, run: Run) -> AbstractContextManager[Any]:
-        return self.mapper()
+        return self.workers()
 
     @contextmanager
-    def mapper(self) -> Iterator[Any]:
+    def workers(self) -> Iterator[Any]:
         with ThreadPoolExecutor(2) as pool:
-            yield pool.map
+            yield Workers(pool.map)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,9 +252,9 @@ class AsTheyCome(Threads, name="as_they_come"):
     """Yields results as they are finished."""
 
     @contextmanager
-    def mapper(self) -> Iterator[Any]:
+    def workers(self) -> Iterator[Any]:
         with ThreadPoolExecutor(2) as pool:
-            yield lambda function, items: (f.result() for f in as_completed([pool.submit(function, i) for i in items]))
+            yield Workers(lambda f, items: (one.result() for one in as_completed([pool.submit(f, i) for i in items])))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,12 +262,12 @@ class Processes(Threads, name="processes"):
     """Processes that take plain functions alone."""
 
     @contextmanager
-    def mapper(self) -> Iterator[Any]:
+    def workers(self) -> Iterator[Any]:
         def carried(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
             function = pickle.loads(pickle.dumps(function))
             return [function(item) for item in items]
 
-        yield carried
+        yield Workers(carried)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,14 +275,14 @@ class Rewording(Threads, name="rewording"):
     """Tells its own story of a failure."""
 
     @contextmanager
-    def mapper(self) -> Iterator[Any]:
+    def workers(self) -> Iterator[Any]:
         def told(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
             try:
                 yield from map(function, items)
             except Exception as error:
                 raise RuntimeError("A worker failed") from error
 
-        yield told
+        yield Workers(told)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,7 +292,7 @@ class Once(Threads, name="once"):
     def open(self, run: Run) -> AbstractContextManager[Any]:
         place = run.scratch / "opened"
         place.mkdir()
-        return self.mapper()
+        return self.workers()
 
 
 class TestThreads(ComputeSuite):

@@ -9,18 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modelway.component import Component, build, knob, param, plain, reveal, secret
-from modelway.context import Event, Run
+from modelway.context import Event, Run, Workers
 from modelway.decorators import check, feature, gate, metric, preparer, splitter
-from modelway.errors import ConfigError, DataError, ModelwayError, PluginError, StageError, nearest
+from modelway.errors import ComputeError, ConfigError, DataError, ModelwayError, PluginError, StageError, nearest
 from modelway.expression import Expression
 from modelway.hookspecs import hookimpl
 from modelway.schema import ColumnSchema, RuleSchema, Schema
+from modelway.search import Choices, Interval, Point, Search
 from modelway.stages import (
     CONTRACT,
     Check,
     Compute,
     Feature,
     Gate,
+    Launcher,
     Metric,
     Monitor,
     Packager,
@@ -30,6 +32,7 @@ from modelway.stages import (
     Sink,
     Source,
     Splitter,
+    Sweeper,
     Target,
     Trainer,
     Trigger,
@@ -77,11 +80,13 @@ __all__ = [
     "Bundle",
     "Category",
     "Check",
+    "Choices",
     "Column",
     "ColumnSchema",
     "Columns",
     "Component",
     "Compute",
+    "ComputeError",
     "ConfigError",
     "DataError",
     "Deployment",
@@ -93,6 +98,8 @@ __all__ = [
     "Findings",
     "Folder",
     "Gate",
+    "Interval",
+    "Launcher",
     "Metric",
     "Model",
     "ModelwayError",
@@ -100,6 +107,7 @@ __all__ = [
     "Packager",
     "Part",
     "PluginError",
+    "Point",
     "Predictions",
     "Preparer",
     "Profile",
@@ -112,17 +120,20 @@ __all__ = [
     "Score",
     "Scores",
     "ScoringModel",
+    "Search",
     "Sink",
     "Source",
     "Split",
     "Splitter",
     "StageError",
+    "Sweeper",
     "Table",
     "Target",
     "Trainer",
     "Transform",
     "Trigger",
     "Verdict",
+    "Workers",
     "Writer",
     "build",
     "check",

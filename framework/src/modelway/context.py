@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,14 +28,33 @@ def _nothing(*args: Any) -> None:
     return None
 
 
+def _make(name: str, make: Callable[[], A], size: int) -> A:
+    return make()
+
+
 def _file_digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@dataclass(frozen=True)
+class Workers:
+    """What carries the work: this process, or the workers of a cluster.
+
+    Attributes:
+        map: Applies a function to items; results come in the items' order.
+        client: The ``distributed.Client`` of a cluster, or None.
+        shape: What a distributed result may depend on, such as ``{"workers": 2, "threads": 1}``; empty in-process.
+    """
+
+    map: Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]] = map
+    client: Any = None
+    shape: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass
 class Run:
-    """One execution of a plan, as components see it.
+    """One execution of a plan, as components see it. Sent to a worker, it leaves its callbacks behind.
 
     Attributes:
         id: Short, sortable id of the run.
@@ -47,6 +66,10 @@ class Run:
         blobs: Where table parts live; ``table`` and ``keep`` write there.
         workspace: Folder that relative paths of the configuration start from.
         label: Label of the component that runs, as in the configuration.
+        workers: What carries the work.
+        threads: Cores that this run may use; 0 means all.
+        uses: Distributions whose version and code shape what the run computes: workers must have the same ones.
+        chosen: For a metric: the ``operating_point`` that it chose on the fold's phase before this one; else empty.
     """
 
     id: str
@@ -58,19 +81,52 @@ class Run:
     blobs: Blobs
     workspace: Path = field(default_factory=Path)
     label: str = ""
-    mapper: Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]] = map
+    workers: Workers = field(default_factory=Workers)
+    threads: int = 0
+    uses: tuple[str, ...] = ()
+    chosen: Mapping[str, Any] = field(default_factory=dict)
     on_log: Callable[[str, Any], None] = _nothing
     on_report: Callable[[int, Mapping[str, float]], bool | None] = _nothing
     on_progress: Callable[[str, int, int | None], None] = _nothing
+    on_share: Callable[[str, Callable[[], Any], int], Any] = _make
     digests: Callable[[Path], str] = _file_digest
+    memory: MutableMapping[str, Any] = field(default_factory=dict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        here = ("workers", "on_log", "on_report", "on_progress", "on_share", "digests", "memory")
+        return {name: value for name, value in self.__dict__.items() if name not in here}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        defaults = {"on_log": _nothing, "on_report": _nothing, "on_progress": _nothing, "digests": _file_digest}
+        self.__dict__.update(state, workers=Workers(), on_share=_make, memory={}, **defaults)
+        if not self.scratch.is_dir():
+            self.scratch = Path(tempfile.gettempdir())
 
     def digest(self, path: Path) -> str:
         """Return the SHA-256 of a local file; a file that did not change since last time is not read again."""
         return self.digests(path)
 
+    def remember(self, key: str, value: Any) -> None:
+        """Remember plain JSON for later runs of the workspace, which may find it forgotten: a matter of speed only."""
+        self.memory[key] = value
+
+    def recall(self, key: str) -> Any:
+        """Return what was remembered under a key, or None."""
+        return self.memory.get(key)
+
     def map(self, function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
         """Apply a function to items on the run's compute; results come in the items' order."""
-        return self.mapper(function, items)
+        return self.workers.map(function, items)
+
+    def share(self, name: str, make: Callable[[], A], size: int) -> A:
+        """Return what ``make`` makes, kept in memory for the other trials of a sweep in this process.
+
+        Args:
+            name: All that decides what is made, such as a split's ``identity`` and the settings used.
+            make: Makes it; called each time where nothing is kept. An iterator is kept as a list.
+            size: Bytes that it takes; what is too large is not kept.
+        """
+        return self.on_share(name, make, size)  # type: ignore[no-any-return]
 
     def log(self, name: str, value: Any) -> None:
         """Record a value of this stage: a number, a text, or plain JSON."""

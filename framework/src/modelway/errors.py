@@ -94,6 +94,16 @@ class StageError(ModelwayError):
     code = 10
 
 
+class ComputeError(ModelwayError):
+    """A cluster that is not there, cannot do the work, or lost its workers."""
+
+    code = 11
+
+
+class PrunedError(ModelwayError):
+    """A trial of a sweep that its sweeper ended early."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Suggest the known word that ``word`` was most likely meant to be.
 

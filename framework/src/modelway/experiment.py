@@ -35,8 +35,14 @@ class Settings:
         "manual", "Whether a version that passes its gates becomes champion at once; the first always does."
     )
     naming: str = param("{project}/{kind}/{version}", "Pattern of the names that are written.")
-    store: str = param("", "Folder or fsspec URL of the store; by default .modelway in the workspace.")
-    ledger: str = param("", "SQLAlchemy URL of the ledger; by default .modelway/ledger.db in the workspace.")
+    store: str = param("", "Folder or fsspec URL of the store; by default MODELWAY_STORE, else the workspace's own.")
+    ledger: str = param("", "File or URL of the ledger; by default MODELWAY_LEDGER, else the workspace's own.")
+    space: dict[str, str] = param(
+        {}, "What a sweep (-m) searches beside what the command line says: by key, as range(2,9) or interval(0.1,1)."
+    )
+    objective: tuple[str, ...] = param(
+        (), "What a sweep improves: metrics, as accuracy or test.accuracy; by default the first, on validation rows."
+    )
     vars: dict[str, Any] = param({}, "Values of your own, to refer to as ${vars.name}.")
 
 
@@ -80,6 +86,12 @@ class Experiment:
         for stage, labelled in self.components.items():
             for label, component in labelled.items():
                 yield stage, label, component
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """Distributions that offer its components, and those whose version shapes what these compute."""
+        found = {name for _, _, c in self.items() for name in (c.distribution, *c.libraries)}
+        return tuple(sorted(found - {""}))
 
     def where(self, key: str) -> str:
         """Return where a key came from; for a key that is not set itself, its nearest parent."""

@@ -99,6 +99,16 @@ def computes() -> Iterable[type[stages.Compute]]:  # type: ignore[empty-body]
 
 
 @hookspec
+def launchers() -> Iterable[type[stages.Launcher]]:  # type: ignore[empty-body]
+    """Offer launchers: where the trials of a sweep run."""
+
+
+@hookspec
+def sweepers() -> Iterable[type[stages.Sweeper]]:  # type: ignore[empty-body]
+    """Offer sweepers: which trials a sweep makes."""
+
+
+@hookspec
 def run_started(event: Event) -> None:
     """Told when a run starts; the body holds the plan's steps."""
 

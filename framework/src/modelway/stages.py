@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from modelway.component import Component, param
-from modelway.context import Event, Run
-from modelway.schema import Schema
+from modelway.context import Event, Run, Workers
+from modelway.schema import Schema, Task
+from modelway.search import Choices, Interval, Search
 from modelway.values import (
     Bundle,
     Columns,
@@ -111,6 +113,10 @@ class Profiler(Component, ABC):
 
     stage: ClassVar[str] = "profile"
 
+    def bound(self, schema: Schema, task: Task) -> Self:
+        """Return the profiler with what is declared about the table; one that does not need to know returns itself."""
+        return self
+
     @abstractmethod
     def summarise(self, columns: Columns) -> Any:
         """Summarise one batch."""
@@ -203,6 +209,8 @@ class Trainer(Component, ABC):
     model: ClassVar[type[Model]]
     #: Tasks that the trainer can do.
     tasks: ClassVar[tuple[str, ...]] = ("binary", "multiclass", "regression")
+    #: Whether ``fit`` uses ``run.workers.client``, so that the cluster's shape is part of the fingerprint.
+    distributed: ClassVar[bool] = False
 
     @abstractmethod
     def fit(self, split: Split, run: Run) -> Model:
@@ -317,9 +325,57 @@ class Compute(Component, ABC):
 
     stage: ClassVar[str] = "compute"
 
+    def shape(self, run: Run) -> Mapping[str, Any]:
+        """Return what a distributed result may depend on, before anything starts; empty in one process.
+
+        Raises:
+            ComputeError: nothing answers where the cluster should be.
+        """
+        return {}
+
     @abstractmethod
-    def open(self, run: Run) -> AbstractContextManager[Any]:
-        """Start; the context's value is a ``map(function, items)`` whose results come in order."""
+    def open(self, run: Run) -> AbstractContextManager[Workers]:
+        """Start, or connect, and check that the workers can do the work.
+
+        Raises:
+            ComputeError: too few workers, or workers with other code or without the store.
+        """
+
+
+class Launcher(Component, ABC):
+    """launch: where the trials of a sweep run."""
+
+    stage: ClassVar[str] = "launch"
+
+    def width(self, run: Run) -> int:
+        """Return how many trials go on at once."""
+        return 1
+
+    @abstractmethod
+    def open(self, run: Run) -> AbstractContextManager[Executor]:
+        """Start; the context's value is an executor of ``concurrent.futures``."""
+
+
+class Sweeper(Component, ABC):
+    """search: which trials a sweep makes."""
+
+    stage: ClassVar[str] = "search"
+    seeded: ClassVar[bool] = True
+
+    @abstractmethod
+    def search(
+        self, space: Mapping[str, Choices | Interval], objectives: Mapping[str, bool], run: Run
+    ) -> AbstractContextManager[Search]:
+        """Begin a search, or go on with one of the same ``run.id``.
+
+        Args:
+            space: What each key may be.
+            objectives: By name, as ``test.accuracy``, whether a smaller value is better.
+            run: ``run.id`` names the sweep; ``run.workspace`` and ``run.scratch`` are at hand.
+
+        Raises:
+            ConfigError: a space that the sweeper cannot search.
+        """
 
 
 #: Each stage's base class, in lifecycle order, with the hook that registers it and its key in the configuration.
@@ -340,6 +396,8 @@ STAGES: dict[str, tuple[type[Component], str, str]] = {
     "retrain": (Trigger, "triggers", "retrain"),
     "notify": (Sink, "sinks", "notify"),
     "compute": (Compute, "computes", "compute"),
+    "launch": (Launcher, "launchers", "launcher"),
+    "search": (Sweeper, "sweepers", "sweeper"),
 }
 
 __all__ = [name for name, _ in ((c.__name__, c) for c, _, _ in STAGES.values())]

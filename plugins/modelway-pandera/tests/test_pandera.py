@@ -19,7 +19,7 @@ import pytest
 from modelway_pandera.check import Pandera
 from modelway_pandera.objects import dataframe_schema
 
-from modelway import Category, ConfigError, DataError, Finding, Findings, Part, Schema, Table
+from modelway import Category, ConfigError, DataError, Finding, Findings, Part, Schema, Table, Workers
 from modelway.testing import CheckSuite, make_run, make_table
 
 
@@ -247,7 +247,7 @@ def test_other_processes_come_to_the_same_findings(tmp_path: Path) -> None:
     suite = TestConformance()
     here = checked(tmp_path, suite.config, suite.broken(), parts=4)
     assert here.items
-    assert checked(tmp_path, suite.config, suite.broken(), parts=4, mapper=carried) == here
+    assert checked(tmp_path, suite.config, suite.broken(), parts=4, workers=Workers(carried)) == here
 
 
 def test_only_the_columns_that_rules_look_at_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

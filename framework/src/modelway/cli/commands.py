@@ -20,6 +20,7 @@ COMMANDS = {
     ),
     "schema": Command("schema", "Compose and run", "write a JSON Schema of the configuration, for editors"),
     "runs": Command("runs", "Look back", "list runs; search by project, metric, tag, parameter; tag and note them"),
+    "sweeps": Command("sweeps", "Look back", "list sweeps; show one, follow it while it goes on, draw it"),
     "show": Command("show", "Look back", "show a run: steps, scores, costs, where things are"),
     "diff": Command("diff", "Look back", "compare runs side by side: configuration, scores, code"),
     "trace": Command("trace", "Look back", "follow a run, model or bundle back to configuration, code and data"),
@@ -31,5 +32,7 @@ COMMANDS = {
     "plugins": Command("plugins", "Keep house", "list plugins and components; describe one"),
     "doctor": Command("doctor", "Keep house", "check plugins, store, ledger and environment"),
     "completion": Command("completion", "Keep house", "print a script for tab completion: bash, zsh or fish"),
-    "store": Command("store", "Keep house", "verify the store, or remove what no run on record needs"),
+    "store": Command(
+        "store", "Keep house", "verify the store, remove what no run on record needs, push to or pull from a shared one"
+    ),
 }

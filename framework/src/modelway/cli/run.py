@@ -20,6 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "-m", "--multirun", action="store_true", help="sweep: model.max_depth=3,4,5 runs once per value"
     )
     parser.add_argument("--fail-fast", action="store_true", help="stop a sweep at the first trial that fails")
+    parser.add_argument("--detach", action="store_true", help="leave a sweep to a process of its own")
     parser.add_argument("--note", default="", help="a note to keep with the run")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON and nothing else")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ from modelway.workspace import Workspace
 #: Hydra 1.3 wants to be told which version's behaviour is meant; 1.4 warns of the very argument.
 _BEHAVIOUR = {"version_base": "1.3"} if hydra_version.startswith("1.3.") else {}
 
+#: Hydra's own names for what chooses and sets up a sweep are ours without ``hydra``.
+_HYDRA_SWEEP = re.compile(r"^(\+{0,2})hydra[./](?=(?:launcher|sweeper)\b)")
+
 
 def search_path(project: Path, workspace: Workspace, plugins: Plugins) -> list[Path]:
     """Return where configuration may be, in order of precedence: project, workspace, plugins, framework."""
@@ -51,6 +55,84 @@ def register(plugins: Plugins) -> None:
             store.store(group=key, name=name, node={name: node} if stage in SEVERAL and stage != "acquire" else node)
 
 
+class Composition:
+    """A project's tree as Hydra composed it, before interpolations are resolved.
+
+    Attributes:
+        watched: The files and folders that it depends on.
+        chosen: The swept keys that choose an option of a group, of those given.
+
+    Raises:
+        ConfigError: anything wrong with files, groups or overrides.
+    """
+
+    def __init__(self, project: Path, overrides: Sequence[str], workspace: Workspace, plugins: Plugins) -> None:
+        self.dropped = [text.lstrip("~") for text in overrides if re.fullmatch(r"~\w+", text)]
+        overrides = [text for text in overrides if not re.fullmatch(r"~\w+", text)]
+        self.project = project
+        places = search_path(project, workspace, plugins)
+        folders = [place for place in places if place.is_dir()]
+        self.watched = [str(place) for place in places if not place.is_dir()]  # one that appears changes it too
+        self.watched += [str(p) for folder in folders for p in (folder, *sorted(folder.rglob("*"))) if _relevant(p)]
+        for path in self.watched:
+            if path.endswith(".yaml"):
+                file_layer(Path(path), "")  # Hydra's own message for a broken file names neither file nor line
+        register(plugins)
+        extra = ",".join(f"'file://{folder}'" for folder in folders[1:])
+        GlobalHydra.instance().clear()
+        try:
+            with initialize_config_dir(config_dir=str(folders[0].resolve()), **_BEHAVIOUR):
+                base = [f"hydra.searchpath=[{extra}]"]
+                given = [*base, *_translate(overrides, base)]
+                self.tree = hydra_compose("config", given)
+                loader = GlobalHydra.instance().config_loader()
+                defaults = loader.compute_defaults_list("config", given, RunMode.RUN).defaults
+                self.layers = [_layer(default, folders) for default in defaults if not _of_hydra(default)]
+                self.keys, self.uses = _override_layer(overrides, base)
+                keys = {stage[2] for stage in STAGES.values()} | {d.partition("@")[0] for d in _group_keys(defaults)}
+                self.groups = {key: list(loader.get_group_options(key, None, "config", base)) for key in keys}
+        except ConfigError:
+            raise
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
+            raise _explain(error, overrides, plugins, project) from None
+        finally:
+            GlobalHydra.instance().clear()
+
+    def config(self, values: Mapping[str, Any] | None = None) -> tuple[dict[str, Any], dict[str, str]]:
+        """Resolve the tree, with some keys set to values as if by overrides; also returns where each key came from.
+
+        Raises:
+            ConfigError: an interpolation that cannot be resolved, or a key that cannot be set.
+        """
+        tree, keys, uses = self.tree, dict(self.keys), dict(self.uses)
+        try:
+            if values:
+                tree = copy.deepcopy(tree)
+                for key, value in values.items():
+                    OmegaConf.update(tree, key, value, merge=True, force_add=True)
+                    for dotted, leaf in _leaves(key, value):
+                        keys[dotted] = keys[key] = f"override {key}={value}"
+                        if dotted.endswith(".use"):
+                            uses[dotted.removesuffix(".use")] = str(leaf)
+            layers = [*self.layers, Layer(keys, uses)]
+            origin = origins(layers)
+            if "project" not in tree:
+                OmegaConf.update(tree, "project", self.project.resolve().name, force_add=True)
+                origin["project"] = f"the name of the folder {self.project}"
+            config = OmegaConf.to_container(tree, resolve=True, throw_on_missing=False)
+        except OmegaConfBaseException as error:
+            raise _interpolation(error, origins([*self.layers, Layer(keys, uses)])) from None
+        assert isinstance(config, dict)
+        for key in self.dropped:  # Hydra takes a bare name for a group of the defaults list, which it need not be
+            if config.pop(key, None) is None:
+                raise ConfigError(
+                    f"There is nothing to leave out under '{key}'",
+                    where=f"override ~{key}",
+                    mend=nearest(key, map(str, config)),
+                )
+        return fresh(config, layers), origin  # type: ignore[arg-type]
+
+
 def compose_with_hydra(
     project: Path, overrides: Sequence[str], workspace: Workspace, plugins: Plugins
 ) -> tuple[dict[str, Any], dict[str, str], list[str]]:
@@ -62,50 +144,12 @@ def compose_with_hydra(
     Raises:
         ConfigError: anything wrong with files, groups, overrides or interpolations.
     """
-    dropped = [text.lstrip("~") for text in overrides if re.fullmatch(r"~\w+", text)]
-    overrides = [text for text in overrides if not re.fullmatch(r"~\w+", text)]
-    places = search_path(project, workspace, plugins)
-    folders = [place for place in places if place.is_dir()]
-    watched = [str(place) for place in places if not place.is_dir()]  # one that appears changes the composition too
-    watched += [str(path) for folder in folders for path in (folder, *sorted(folder.rglob("*"))) if _relevant(path)]
-    for path in watched:
-        if path.endswith(".yaml"):
-            file_layer(Path(path), "")  # Hydra's own message for a broken file names neither file nor line
-    register(plugins)
-    extra = ",".join(f"'file://{folder}'" for folder in folders[1:])
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(config_dir=str(folders[0].resolve()), **_BEHAVIOUR):
-            base = [f"hydra.searchpath=[{extra}]"]
-            given = [*base, *_translate(overrides, base)]
-            composed = hydra_compose("config", given)
-            loader = GlobalHydra.instance().config_loader()
-            defaults = loader.compute_defaults_list("config", given, RunMode.RUN).defaults
-            layers = [_layer(default, folders) for default in defaults if not _of_hydra(default)]
-            layers.append(_override_layer(overrides, base))
-        origin = origins(layers)
-        if "project" not in composed:
-            OmegaConf.update(composed, "project", project.resolve().name, force_add=True)
-            origin["project"] = f"the name of the folder {project}"
-        try:
-            config = OmegaConf.to_container(composed, resolve=True, throw_on_missing=False)
-        except OmegaConfBaseException as error:
-            raise _interpolation(error, origin) from None
-    except ConfigError:
-        raise
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
-        raise _explain(error, overrides, plugins, project) from None
-    finally:
-        GlobalHydra.instance().clear()
-    assert isinstance(config, dict)
-    for key in dropped:  # Hydra takes a bare name for a group of the defaults list, which it need not be
-        if config.pop(key, None) is None:
-            raise ConfigError(
-                f"There is nothing to leave out under '{key}'",
-                where=f"override ~{key}",
-                mend=nearest(key, map(str, config)),
-            )
-    return fresh(config, layers), origin, watched  # type: ignore[arg-type]
+    composition = Composition(project, overrides, workspace, plugins)
+    return *composition.config(), composition.watched
+
+
+def _group_keys(defaults: Sequence[Any]) -> list[str]:
+    return [default.override_key or "" for default in defaults if default.override_key]
 
 
 def _relevant(path: Path) -> bool:
@@ -133,8 +177,8 @@ def _several() -> set[str]:
     return {STAGES[stage][2] for stage in SEVERAL if stage != "acquire"}
 
 
-def _override_layer(overrides: Sequence[str], base: list[str]) -> Layer:
-    """Return what the command line sets: one layer, so that the order of its words means nothing to ``use``."""
+def _override_layer(overrides: Sequence[str], base: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what the command line sets, as keys and uses of one layer, so that the order of its words means nothing to ``use``."""
     keys, uses = dict[str, str](), dict[str, str]()
     for text, parsed in zip(overrides, parse_overrides(overrides), strict=True):
         key, said = str(parsed.key_or_group), f"override {text}"
@@ -145,7 +189,7 @@ def _override_layer(overrides: Sequence[str], base: list[str]) -> Layer:
             keys[dotted] = said
             if dotted.endswith(".use"):
                 uses[dotted.removesuffix(".use")] = str(leaf)
-    return Layer(keys, uses)
+    return keys, uses
 
 
 def _leaves(key: str, value: Any) -> list[tuple[str, Any]]:
@@ -162,7 +206,8 @@ def parse_overrides(overrides: Sequence[str]) -> list[Any]:
     """
     parser = OverridesParser.create()
     parsed = []
-    for text in overrides:
+    for given in overrides:
+        text = _HYDRA_SWEEP.sub(r"\1", given)
         try:
             parsed.append(parser.parse_override(text))
         except HydraException as error:
@@ -234,23 +279,3 @@ def _explain(error: Exception, overrides: Sequence[str], plugins: Plugins, proje
         )
     text = re.sub(r"\s*(Config search path:|Set the environment variable HYDRA_FULL_ERROR).*", "", text)
     return ConfigError(f"The configuration does not compose: {text.rstrip('.')}", where=str(project / "conf"))
-
-
-def trials(overrides: Sequence[str]) -> list[list[str]]:
-    """Return the overrides of every trial of a grid, in Hydra's order: the last key varies fastest.
-
-    Raises:
-        ConfigError: an override that does not parse, or a sweep that is no grid.
-    """
-    import itertools
-
-    choices: list[list[str]] = []
-    for override in parse_overrides(overrides):
-        key = override.get_key_element()
-        if override.is_sweep_override() and override.is_discrete_sweep():
-            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
-        elif override.is_sweep_override():
-            raise ConfigError(f"The override '{override.input_line}' is a search space, not a grid")
-        else:
-            choices.append([override.input_line])
-    return [list(combination) for combination in itertools.product(*choices)]

@@ -27,7 +27,7 @@ from modelway.plan import History, Plan, Planned, Select, Step, make
 from modelway.plugins import Plugins
 from modelway.store import Manifest, Store, file_digest, sha256
 from modelway.values.artifact import dumps
-from modelway.workspace import Workspace
+from modelway.workspace import Memory, Workspace
 
 Listener = Callable[[Event], None]
 
@@ -86,8 +86,14 @@ class Engine:
         self.store = workspace.store(settings.store, warn)
         self.ledger = workspace.ledger(settings.ledger)
         self.stats = StatCache(workspace.cache / "files.json")
+        self.memory = Memory(workspace.cache / "remembered.json")
         #: Processor seconds that are not the next run's; the command line, whose process is one run's alone, sets 0.
         self.cpu_before = meter.cpu()
+        #: Further fields of the ``Run`` that components get, and who answers whether training goes on.
+        self.more: dict[str, Any] = {}
+        self.on_report: Callable[[int, Mapping[str, float]], bool] = lambda round, scores: True
+        #: Code and environment as they go on record, where somebody has looked at them already.
+        self.facts: tuple[dict[str, Any], str] | None = None
 
     @classmethod
     def open(cls, project: str, overrides: Any = (), **more: Any) -> Engine:
@@ -115,6 +121,8 @@ class Engine:
                 f"source.{label}" if several else "source": source.version(replace(context, label=label))
                 for label, source in self.experiment.all("acquire").items()
             }
+            trainer, compute = self.experiment.one("train"), self.experiment.one("compute")
+            shape = compute.shape(context) if trainer is not None and trainer.distributed else {}
         project = self.experiment.project
         number = self.ledger.aliases(project).get("champion")
         versions = {version["number"]: version for version in self.ledger.versions(project)}
@@ -122,9 +130,10 @@ class Engine:
         history = History(
             self.store.lookup, self.ledger.last_fingerprints(project), data, meter.version_of, self.stats,
             self._judged(versions.get(number)), self._judged(versions.get(before)),
+            shape,
         )  # fmt: skip
         plan = make(self.experiment, history, force=force, select=select)
-        self.stats.save(self.workspace.write_cache)
+        self._save_caches()
         return plan
 
     def run(self, plan: Plan, *, note: str = "", parent: str | None = None) -> Outcome:
@@ -144,7 +153,8 @@ class Engine:
             "actor": actor(),
         }
         row |= {"overrides": list(self.experiment.overrides), "config": self.experiment.config, "parent": parent}
-        row |= {"code": {} if plan.idle else self._code(), "environment": self._environment(), "note": note}
+        code, environment = self.facts or ({} if plan.idle else self.code(), self.environment())
+        row |= {"code": code, "environment": environment, "note": note}
         row["body"] = {"root": str(self.experiment.root), "origin": dict(self.experiment.origin)}
         self.ledger.start(row, settings.tags)
         self._tell("run_started", outcome.run, "", {"steps": [[p.step.name, p.mark] for p in plan.steps]})
@@ -165,7 +175,7 @@ class Engine:
             cost = {"wall": outcome.seconds, "cpu": meter.cpu() - self.cpu_before, "peak": self._peak(outcome)}
             status = "failed" if outcome.status == "running" else outcome.status
             self.ledger.finish(outcome.run, status, body={**row["body"], "cost": cost})
-            self.stats.save(self.workspace.write_cache)
+            self._save_caches()
             self._tell("run_finished", outcome.run, "", {"status": outcome.status, "seconds": outcome.seconds})
         return outcome
 
@@ -245,8 +255,13 @@ class Engine:
         settings = self.experiment.settings
         return Run(
             run, settings.project, settings.task, settings.seed, self.experiment.schema, scratch, self.store,
-            workspace=self.workspace.root, digests=self._digest, **more,
+            workspace=self.workspace.root, digests=self._digest, memory=self.memory,
+            **{"uses": self.experiment.uses, **self.more, **more},
         )  # fmt: skip
+
+    def _save_caches(self) -> None:
+        self.stats.save(self.workspace.write_cache)
+        self.memory.save(self.workspace.write_cache)
 
     def _digest(self, path: Path) -> str:
         return str(self.stats.get("sha256", path.resolve(), file_digest))
@@ -265,10 +280,12 @@ class Engine:
             self.store.commit(Manifest(fingerprint, kind, {kind.lower(): self.store.put_bytes(data)}))
         return found
 
-    def _environment(self) -> str:
+    def environment(self) -> str:
+        """Keep what this runs in as an artifact; returns its digest."""
         return self._keep("Environment", dumps(meter.environment_facts()))
 
-    def _code(self) -> dict[str, Any]:
+    def code(self) -> dict[str, Any]:
+        """Return the identity of the project's code, its uncommitted part kept as an artifact."""
         facts = meter.code_facts(self.experiment.root, lambda patch: self._keep("Patch", patch))
         return {"project": facts, "components": sorted({c.distribution for _, _, c in self.experiment.items()})}
 

@@ -6,11 +6,12 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelway.component import plain
-from modelway.context import Run
+from modelway.context import Run, Workers
 from modelway.engine.flight import Flight
 from modelway.engine.meter import Meter
 from modelway.engine.stages import Executor
@@ -39,8 +40,18 @@ class Carrier:
         self.known: dict[str, str] = {}
         self.scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="modelway-")))
         self.executor = Executor(engine.experiment, self.value, engine.output)
-        compute = engine.experiment.one("compute")
-        self.mapper = stack.enter_context(compute.open(engine._context(outcome.run, self.scratch)))
+        self.stack = stack
+
+    @cached_property
+    def workers(self) -> Workers:
+        """What carries the work; started when the first step is to be computed."""
+        compute = self.engine.experiment.one("compute")
+        context = self.engine._context(self.outcome.run, self.scratch)
+        workers: Workers = self.stack.enter_context(compute.open(context))
+        if workers.client is not None:
+            link = getattr(workers.client, "dashboard_link", "")
+            self.engine._tell("step_progress", self.outcome.run, "", {"dashboard": link, **workers.shape})
+        return workers
 
     def value(self, name: str) -> Any:
         """Return the output of an earlier step, read from the store only where it is not at hand."""
@@ -108,14 +119,14 @@ class Carrier:
 
         def report(round: int, scores: Any) -> bool:
             engine._tell("step_progress", self.outcome.run, step.name, {"round": round, "scores": dict(scores)})
-            return True
+            return engine.on_report(round, scores)
 
         def progress(unit: str, done: int, total: int | None) -> None:
             engine._tell("step_progress", self.outcome.run, step.name, {"unit": unit, "done": done, "total": total})
 
         with tempfile.TemporaryDirectory(dir=self.scratch) as scratch:
             context: Run = engine._context(
-                self.outcome.run, Path(scratch), mapper=self.mapper, on_log=logs.__setitem__, on_report=report,
+                self.outcome.run, Path(scratch), workers=self.workers, on_log=logs.__setitem__, on_report=report,
                 on_progress=progress,
             )  # fmt: skip
             meter = Meter()

@@ -2,39 +2,57 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from modelway.errors import ConflictError
+from modelway.errors import ConflictError, LedgerError
 from modelway.ledger import Ledger
 from modelway.store import Manifest
 
 _SECONDS = 30.0
+#: Seconds between two looks at whether the other holder is done: at first, and at most.
+_LOOK, _LOOK_AT_MOST = 0.05, 0.5
 
 
 def holder() -> str:
-    """Name this process so that others on the host can tell whether it is still alive."""
-    return f"{platform.node()}|{os.getpid()}|{_birth(os.getpid())}|{uuid.uuid4().hex[:8]}"
+    """Name this process so that others of the host can tell whether it is still alive."""
+    return f"{host()}|{os.getpid()}|{_birth(os.getpid())}|{uuid.uuid4().hex[:8]}"
 
 
 def dead(name: str) -> bool:
-    """Return whether a holder is known to be dead: of this host, and its process gone or another one's."""
-    host, pid, birth, _ = name.rsplit("|", 3)
-    return host == platform.node() and _birth(int(pid)) != birth
+    """Return whether a holder is known to be dead: of this host, and its process gone or another one's.
+
+    Of a holder on another host nothing is known: its lease has to run out.
+    """
+    where, pid, birth, _ = name.rsplit("|", 3)
+    return where == host() and _birth(int(pid)) != birth
+
+
+@functools.cache
+def host() -> str:
+    """Name what this process shares its process numbers with: equal names of hosts, or of containers, do not matter."""
+    told = platform.node()
+    with suppress(OSError):
+        told += f"-{Path('/proc/sys/kernel/random/boot_id').read_text().strip()[:8]}-{os.readlink('/proc/self/ns/pid')}"
+    return told
 
 
 def _birth(pid: int) -> str:
-    """Return when a process started, in clock ticks since boot, with the boot's id; empty if it is gone."""
+    """Return when a process started, in clock ticks since boot; empty if it is gone, or only waits to be reaped."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8]
-        return f"{boot}-{Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[19]}"
-    except (OSError, IndexError):
+        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if state in "ZX" else rest[18]
+    except (OSError, IndexError, ValueError):
+        if Path("/proc/self/stat").exists():
+            return ""
         try:
             os.kill(pid, 0)
         except OSError:
@@ -59,34 +77,35 @@ class Flight:
     ) -> None:
         self.ledger, self.fingerprint, self.look, self.waiting = ledger, fingerprint, look, waiting
         self.token: int | None = None
-        self._timer: threading.Timer | None = None
-        self._lost = False
+        self._ended = threading.Event()
+        self._renewer: threading.Thread | None = None
 
     def __enter__(self) -> Manifest | None:
-        told, name = False, holder()
+        told, name, pause = False, holder(), _LOOK
         while True:
             self.token = self.ledger.lease(self.fingerprint, name, dead, _SECONDS)
-            if self.token is not None:
-                self._renew_later()
-                return self.look()
-            found = self.look()
+            try:
+                found = self.look()
+            except BaseException:
+                self._give_back()
+                raise
             if found is not None:
                 return found
+            if self.token is not None:
+                self._renewer = threading.Thread(target=self._renew, name="modelway-lease", daemon=True)
+                self._renewer.start()
+                return None
             if not told:
                 self.waiting()
                 told = True
-            time.sleep(0.05)
-
-    def _renew_later(self) -> None:
-        self._timer = threading.Timer(_SECONDS / 3, self._renew)
-        self._timer.daemon = True
-        self._timer.start()
+            time.sleep(pause)
+            pause = min(pause * 1.25, _LOOK_AT_MOST)
 
     def _renew(self) -> None:
-        if self.token is not None:
-            self._lost = not self.ledger.renew(self.fingerprint, self.token, _SECONDS)
-            if not self._lost:
-                self._renew_later()
+        while not self._ended.wait(_SECONDS / 3):
+            with suppress(LedgerError):  # out of reach for a moment: ``fence`` decides
+                if self.token is None or not self.ledger.renew(self.fingerprint, self.token, _SECONDS):
+                    return
 
     def fence(self) -> None:
         """Make sure that the lease is still held; to be called right before committing.
@@ -94,7 +113,7 @@ class Flight:
         Raises:
             ConflictError: another holder took it over, because this one was silent for too long.
         """
-        if self._lost or self.token is None or not self.ledger.renew(self.fingerprint, self.token, _SECONDS):
+        if self.token is None or not self.ledger.renew(self.fingerprint, self.token, _SECONDS):
             raise ConflictError(
                 "This run was silent for so long that another one took its step over; nothing was committed",
                 mend="Repeat the command: it takes what the other one made",
@@ -103,7 +122,12 @@ class Flight:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._ended.set()
+        if self._renewer is not None:
+            self._renewer.join()  # or it might renew what is given back
+        self._give_back()
+
+    def _give_back(self) -> None:
         if self.token is not None:
-            self.ledger.release(self.fingerprint, self.token)
+            with suppress(LedgerError):  # it runs out by itself, and must not hide why the step failed
+                self.ledger.release(self.fingerprint, self.token)

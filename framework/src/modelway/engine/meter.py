@@ -60,6 +60,15 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def memory_limit() -> int:
+    """Return the bytes of memory that this process may use: its control group's limit, or the machine's memory."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for place in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):
+            limits.append(int(Path(place).read_text()))
+    return min(limits)
+
+
 def environment() -> dict[str, str]:
     """Return the version of every installed distribution, by name."""
     return {name: distribution.version for name, distribution in sorted(installed().items())}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from modelway.context import Run
@@ -18,6 +19,7 @@ from modelway.values import (
     Findings,
     Model,
     Predictions,
+    Profile,
     Score,
     Scores,
     ScoringModel,
@@ -57,7 +59,8 @@ class Transforms(Value, kind="Transforms"):
 
 #: How each kind of value is read back; models are read by their trainer.
 KINDS: dict[str, type[Value]] = {
-    kind.kind: kind for kind in (Table, Findings, Split, Transforms, Predictions, Scores, Verdict, ScoringModel, Bundle)
+    kind.kind: kind
+    for kind in (Table, Findings, Profile, Split, Transforms, Predictions, Scores, Verdict, ScoringModel, Bundle)
 }
 
 
@@ -107,6 +110,18 @@ class Executor:
         table: Table = self.value(step.inputs[0])
         found = [check.check(table, replace(run, label=label)) for label, check in step.components.items()]
         return Findings(tuple(i for f in found for i in f.items), table.rows, sum(f.rules for f in found))
+
+    def _profile(self, step: Step, run: Run) -> Profile:
+        table: Table = self.value(step.inputs[0])
+        _, profiler = self._only(step)
+        bound = profiler.bound(self._schema(table.names), self.experiment.settings.task)
+
+        def summarise(part: Table) -> Any:
+            return reduce(bound.merge, map(bound.summarise, part.batches()))
+
+        parts = [table.only([part]) for part in table.parts if part.rows]
+        made: Profile = bound.finish(reduce(bound.merge, run.map(summarise, parts)))
+        return made
 
     def _split(self, step: Step, run: Run) -> Split:
         table: Table = self.value(step.inputs[0])
@@ -236,29 +251,51 @@ def _inputs(label: str, feature: Any, available: Columns) -> tuple[str, ...]:
 
 
 def _summarise(split: Split, ready: Mapping[str, tuple[Any, tuple[str, ...]]], run: Run) -> dict[str, Any]:
-    merged: dict[str, Any] = {}
-    for i, batch in enumerate(split.batches("train")):
-        for label, (feature, inputs) in ready.items():
-            summary = feature.summarise({name: batch.features[name] for name in inputs})
-            merged[label] = feature.merge(merged[label], summary) if label in merged else summary
-        run.progress("batches", i + 1)
+    def merge(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
+        return {label: feature.merge(a[label], b[label]) for label, (feature, _) in ready.items()}
+
+    def summarise(piece: Split) -> dict[str, Any] | None:
+        merged = None
+        for batch in piece.batches("train"):
+            found = {label: f.summarise({n: batch.features[n] for n in inputs}) for label, (f, inputs) in ready.items()}
+            merged = merge(merged, found) if merged else found
+        return merged
+
+    pieces, merged = split.pieces(), None
+    # By part on every compute, merged in the rows' order: so the sums come out the same wherever they are made.
+    for i, found in enumerate(run.map(summarise, pieces)):
+        merged = merge(merged, found) if merged and found else merged or found
+        run.progress("parts", i + 1, len(pieces))
+    assert merged, "a fold has training rows"
     return merged
 
 
 def predict(split: Split, score: Callable[[Columns], dict[str, Array]], phases: list[str], run: Run) -> Predictions:
     """Score the rows of some phases of a fold, once."""
-    phases = [phase for phase in phases if split.count(phase)]
-    batches = (
-        _predicted(batch, score(batch.features), split, phase)
-        for phase in phases
-        for batch in split.batches(phase, columns=_role_columns(split))
-    )
+    phases, columns = [phase for phase in phases if split.count(phase)], _role_columns(split)
     if not phases:
         raise DataError(
             f"Fold '{split.fold}' has no rows of the phases that are scored, so nothing can be measured",
             mend="Give the split a test share, or declare other 'phases'",
         )
-    return Predictions(run.table(batches), split.task, split.classes)
+
+    def batches(piece: Split, phase: str) -> Iterable[Batch]:
+        if run.workers.client is not None:
+            return piece.batches(phase, columns=columns)
+        size = piece.count(phase) * len(columns) * 24
+        return run.share(f"batches {piece.identity} {phase}", lambda: piece.batches(phase, columns=columns), size)
+
+    def scored(piece: Split) -> Table | None:
+        found = (
+            _predicted(batch, score(batch.features), piece, phase)
+            for phase in phases
+            for batch in batches(piece, phase)
+        )
+        return run.table(found) if any(piece.count(phase) for phase in phases) else None
+
+    tables = [table for table in run.map(scored, split.pieces()) if table is not None]
+    parts = tuple(part for table in tables for part in table.parts)
+    return Predictions(Table(tables[0].columns, parts, run.blobs), split.task, split.classes)
 
 
 _ROLES = ("id", "time", "group", "entity", "amount", "weight")
@@ -297,11 +334,15 @@ def _predicted(batch: Batch, outputs: Mapping[str, Array], split: Split, phase: 
 def measure(components: Mapping[str, Any], predictions: list[Predictions], run: Run) -> Scores:
     """Measure every fold and phase by every metric."""
     entries: list[Score] = []
+    chosen: dict[tuple[str, str], Any] = {}
+    lower: dict[str, bool] = {}
     for part in (part for found in predictions for part in found.slices()):
         for label, metric in components.items():
-            measured = metric.measure(part, replace(run, label=label))
+            before = chosen.get((part.fold, label), {})
+            measured = metric.measure(part, replace(run, label=label, chosen=before))
             for score in measured.entries:
+                chosen[part.fold, label] = score.detail.get("operating_point") or chosen.get((part.fold, label), {})
                 name = f"{label}.{score.metric}" if score.metric else label
                 entries.append(replace(score, metric=name, fold=part.fold, phase=part.phase))
-    lower = {score.metric: bool(components[score.metric.partition(".")[0]].lower_is_better) for score in entries}
+                lower[name] = bool(measured.lower_is_better.get(score.metric, metric.lower_is_better))
     return Scores(tuple(entries), lower)

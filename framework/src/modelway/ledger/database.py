@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,10 +20,32 @@ from modelway.errors import LedgerError
 Row = dict[str, Any]
 #: Bytes that SQLite needs to write at all: a few pages, and the index of its log.
 _ROOM = 128 * 1024
+#: Seconds since 1970, of the host that the database runs on, at the instant and not at the transaction's start.
+_CLOCKS = {
+    "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
+    "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)",
+}
+#: Gives the turn to one writer at a time, until its transaction ends.
+_TURNS = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(7261)"}
 
 
 class Database(Protocol):
-    """Executes statements; each outside a transaction is a transaction of its own."""
+    """Executes statements; each outside a transaction is a transaction of its own.
+
+    Attributes:
+        dialect: ``sqlite`` or ``postgresql``.
+        clock: Expression for the time now, in seconds, by the clock that all who use the database share.
+    """
+
+    @property
+    def dialect(self) -> str:
+        """Which dialect of SQL it speaks."""
+        ...
+
+    @property
+    def clock(self) -> str:
+        """The expression for the time now."""
+        ...
 
     def execute(self, statement: str, values: Mapping[str, Any] | None = None) -> list[Row]:
         """Run a statement and return its rows."""
@@ -43,6 +66,9 @@ class Database(Protocol):
 
 class Sqlite:
     """SQLite in WAL mode, through the standard library."""
+
+    dialect = "sqlite"
+    clock = _CLOCKS["sqlite"]
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -109,7 +135,7 @@ class Sqlite:
             if self._connection.in_transaction:
                 yield
                 return
-            self.execute("BEGIN IMMEDIATE")
+            self.execute(_TURNS["sqlite"])
             try:
                 yield
             except BaseException:
@@ -119,7 +145,7 @@ class Sqlite:
 
 
 class Alchemy:
-    """Any database that SQLAlchemy knows; tried on PostgreSQL."""
+    """PostgreSQL, and in tests SQLite, through SQLAlchemy."""
 
     def __init__(self, url: str) -> None:
         import sqlalchemy as sa
@@ -127,16 +153,34 @@ class Alchemy:
         self._sa = sa
         self._held: sa.Connection | None = None
         self._turn = threading.RLock()  # a lease is renewed from another thread
-        self._shown = shown = sa.make_url(url).render_as_string(hide_password=True)
+        where = sa.make_url(url)
+        if where.drivername == "postgresql":  # not every SQLAlchemy takes the driver that is asked for here
+            where = where.set(drivername="postgresql+psycopg")
+        self._shown = shown = where.render_as_string(hide_password=True)
+        self.dialect = where.get_backend_name()
+        if self.dialect not in _CLOCKS:
+            raise LedgerError(
+                f"A ledger is kept in SQLite or PostgreSQL, and not in {self.dialect}", where=shown,
+                mend="Set 'ledger' to a file, or to postgresql://user@host/database",
+            )  # fmt: skip
+        self.clock = _CLOCKS[self.dialect]
+        # A statement in the turn must see what was committed before the turn came, whatever the server's default
+        more = {"isolation_level": "READ COMMITTED"} if self.dialect == "postgresql" else {}
         try:
-            self._engine = sa.create_engine(url, pool_pre_ping=True)
+            self._engine = sa.create_engine(where, pool_pre_ping=True, **more)
+            weakref.finalize(self, self._engine.dispose)
             with self._engine.connect():
                 pass
-        except (sa.exc.SQLAlchemyError, ImportError) as error:
-            text = str(error).splitlines()[0]
+        except ImportError as error:
             raise LedgerError(
-                f"The ledger cannot be reached: {text}", where=shown, mend="Check the URL 'ledger' and its driver"
-            ) from None
+                f"The ledger's driver is not installed: {error}", where=shown,
+                mend="pip install 'modelway[postgresql]'",
+            ) from None  # fmt: skip
+        except sa.exc.SQLAlchemyError as error:
+            raise LedgerError(
+                f"The ledger cannot be reached: {_said(error)}", where=shown,
+                mend="Check the URL 'ledger', and that its server runs and lets this user in",
+            ) from None  # fmt: skip
 
     def execute(self, statement: str, values: Mapping[str, Any] | None = None) -> list[Row]:
         """Run a statement and return its rows."""
@@ -150,8 +194,9 @@ class Alchemy:
             raise self._explain(error) from None
 
     def _explain(self, error: Exception) -> LedgerError:
-        text = str(error).splitlines()[0]
-        return LedgerError(f"The ledger cannot be used: {text}", where=self._shown, mend="Look at the database itself")
+        return LedgerError(
+            f"The ledger cannot be used: {_said(error)}", where=self._shown, mend="Look at the database itself"
+        )
 
     @staticmethod
     def _rows(result: Any) -> list[Row]:
@@ -173,15 +218,13 @@ class Alchemy:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Lock the ledger against other writers until everything is committed."""
-        locks = {"postgresql": "SELECT pg_advisory_xact_lock(7261)", "sqlite": "BEGIN IMMEDIATE"}
         with self._turn:
             if self._held is not None:
                 yield
                 return
             try:
                 with self._engine.begin() as connection:
-                    if self._engine.dialect.name in locks:
-                        connection.execute(self._sa.text(locks[self._engine.dialect.name]))
+                    connection.execute(self._sa.text(_TURNS[self.dialect]))
                     self._held = connection
                     try:
                         yield
@@ -189,6 +232,11 @@ class Alchemy:
                         self._held = None
             except self._sa.exc.SQLAlchemyError as error:
                 raise self._explain(error) from None
+
+
+def _said(error: Exception) -> str:
+    """Return what the driver said, without SQLAlchemy's name of it."""
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
 
 
 def connect(url: str) -> Database:

@@ -7,7 +7,7 @@ Rendering, ``--why`` and the engine are readers of the same plan.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelway.errors import ConfigError
@@ -101,6 +101,7 @@ class History:
         code: Remembers code that has not changed.
         champion: The project's champion version.
         predecessor: The version that the champion took over from when it became the champion.
+        shape: The shape of the cluster that the work would go to; empty in-process.
     """
 
     lookup: Callable[[str], Manifest | None]
@@ -110,6 +111,7 @@ class History:
     code: StatCache
     champion: Mapping[str, Any] | None = None
     predecessor: Mapping[str, Any] | None = None
+    shape: Mapping[str, Any] = field(default_factory=dict)
 
 
 def make(experiment: Experiment, history: History, *, force: bool = False, select: Select | None = None) -> Plan:
@@ -125,12 +127,12 @@ def make(experiment: Experiment, history: History, *, force: bool = False, selec
         ConfigError: ``select`` names no step, or needs a step that was never computed.
     """
     planned: list[Planned] = []
-    steps = steps_of(experiment, history.champion)
+    steps = steps_of(experiment, history.champion, history.shape)
     chosen = (select or Select()).steps(steps)
     every = _plan_steps(experiment, steps, history, chosen.run if force else set())
     if _is_champion(every, history):
         # What a version had to beat stays what it was, or a released model would be judged against itself.
-        steps = steps_of(experiment, history.predecessor)
+        steps = steps_of(experiment, history.predecessor, history.shape)
         chosen = (select or Select()).steps(steps)
         every = _plan_steps(experiment, steps, history, set())
     for found in every:

@@ -11,7 +11,7 @@ from modelway.experiment import Experiment
 from modelway.stages import STAGES
 
 #: The engine's own number for each stage: raised when what the engine does there changes a result.
-ENGINE = {**dict.fromkeys(STAGES, 1), "predict": 1, "champion": 1, "scoring": 1}
+ENGINE = {**dict.fromkeys(STAGES, 1), "features": 2, "predict": 1, "champion": 1, "scoring": 1}
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,15 @@ class Step:
         return word in (self.name, self.stage, self.name.partition("[")[0], self.name.partition(".")[0])
 
 
-def steps_of(experiment: Experiment, champion: Mapping[str, Any] | None = None) -> list[Step]:
+def steps_of(
+    experiment: Experiment, champion: Mapping[str, Any] | None = None, shape: Mapping[str, Any] | None = None
+) -> list[Step]:
     """Return the steps of an experiment, in an order in which each comes after its inputs.
 
     Args:
         experiment: The experiment.
         champion: The project's champion version, where a gate will compare with it.
+        shape: The cluster's shape, where a trainer's result depends on it.
     """
     one, every = experiment.one, experiment.all
     schema = _schema_facts(experiment)
@@ -80,7 +83,8 @@ def steps_of(experiment: Experiment, champion: Mapping[str, Any] | None = None) 
         tag = f"[{fold}]" if len(folds) > 1 else ""
         here = {**learnt, "fold": fold}
         steps.append(Step(f"features{tag}", "features", every("features"), ("split",), fold, here))
-        steps.append(Step(f"model{tag}", "train", every("train"), ("split", f"features{tag}"), fold, here))
+        trained = {**here, "compute": dict(shape)} if shape and one("train").distributed else here
+        steps.append(Step(f"model{tag}", "train", every("train"), ("split", f"features{tag}"), fold, trained))
         if len(folds) == 1 or fold != folds[-1]:
             inputs = ("split", f"features{tag}", f"model{tag}")
             phases = {**here, "phases": list(experiment.settings.phases)}

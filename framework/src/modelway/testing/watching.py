@@ -145,22 +145,22 @@ class ComputeSuite(ComponentSuite):
 
     def test_results_come_in_the_order_of_the_items(self, tmp_path: Path) -> None:
         """Tables and summaries are put together in that order."""
-        with self.make(tmp_path).open(self.run(tmp_path)) as mapper:
-            assert list(mapper(_slow_first, range(8))) == [n * n for n in range(8)], "Results are out of order"
-            assert list(mapper(_slow_first, (n for n in range(3)))) == [0, 1, 4], "It takes no generator"
-            assert list(mapper(_slow_first, [])) == [], "It cannot map nothing"
+        with self.make(tmp_path).open(self.run(tmp_path)) as workers:
+            assert list(workers.map(_slow_first, range(8))) == [n * n for n in range(8)], "Results are out of order"
+            assert list(workers.map(_slow_first, (n for n in range(3)))) == [0, 1, 4], "It takes no generator"
+            assert list(workers.map(_slow_first, [])) == [], "It cannot map nothing"
 
     def test_work_may_close_over_values(self, tmp_path: Path) -> None:
         """Components hand over functions that hold their configuration."""
-        with self.make(tmp_path).open(self.run(tmp_path)) as mapper:
-            assert list(mapper(_adder(10), [1, 2])) == [11, 12], "It cannot carry a closure"
+        with self.make(tmp_path).open(self.run(tmp_path)) as workers:
+            assert list(workers.map(_adder(10), [1, 2])) == [11, 12], "It cannot carry a closure"
 
     def test_an_error_of_the_work_reaches_the_caller(self, tmp_path: Path) -> None:
         """The paragraph that the worker wrote is the one that the user reads."""
         told: list[DataError] = []
-        with self.make(tmp_path).open(self.run(tmp_path)) as mapper:
+        with self.make(tmp_path).open(self.run(tmp_path)) as workers:
             try:
-                list(mapper(_fail, [1]))
+                list(workers.map(_fail, [1]))
             except DataError as error:
                 told.append(error)
         assert told, "The work's error is lost"
@@ -171,16 +171,16 @@ class ComputeSuite(ComponentSuite):
         """The same configuration gives the same bytes on any compute."""
         run = self.run(tmp_path)
         table = make_table(run, {"a": list(range(50))}, parts=5)
-        with self.make(tmp_path).open(run) as mapper:
-            there = table.map(_same_rows, replace(run, mapper=mapper))
+        with self.make(tmp_path).open(run) as workers:
+            there = table.map(_same_rows, replace(run, workers=workers))
         assert there == table.map(_same_rows, run), "A table mapped there has other parts than one mapped here"
 
     def test_can_be_opened_again(self, tmp_path: Path) -> None:
         """A process may run more than once."""
         component = self.make(tmp_path)
         for _ in range(2):
-            with component.open(self.run(tmp_path)) as mapper:
-                assert list(mapper(_slow_first, [3])) == [9], "It cannot be opened twice"
+            with component.open(self.run(tmp_path)) as workers:
+                assert list(workers.map(_slow_first, [3])) == [9], "It cannot be opened twice"
 
 
 def _slow_first(number: int) -> int:

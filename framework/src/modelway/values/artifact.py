@@ -24,6 +24,10 @@ class Blobs(Protocol):
         """
         ...
 
+    def has(self, digest: str, size: int | None = None) -> bool:
+        """Return whether a blob is there, of the given size; its bytes are verified when it is opened."""
+        ...
+
 
 class Folder(Protocol):
     """A named set of files, written once, then read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,6 +14,9 @@ from modelway.values.table import Table
 
 if TYPE_CHECKING:
     from modelway.values.columns import Array
+
+
+_PHASES = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,13 @@ class Predictions(Value, kind="Predictions"):
         return self.columns.get("weight")  # type: ignore[return-value]
 
     def slices(self) -> Iterator[Predictions]:
-        """Yield the rows of each fold and phase, in order of first appearance."""
+        """Yield the rows of each fold and phase: folds in order of first appearance, phases in that of a lifecycle."""
         whole = self.table.read()
         folds, phases = whole.pop("fold"), whole.pop("phase")
         assert isinstance(folds, Category)
         assert isinstance(phases, Category)
         for f, fold in enumerate(folds.values):
-            for p, phase in enumerate(phases.values):
+            for p, phase in sorted(enumerate(phases.values), key=lambda found: _PHASES.index(found[1])):
                 chosen = (folds.codes == f) & (phases.codes == p)
                 if chosen.any():
                     yield replace(self, fold=fold, phase=phase, columns=take(whole, chosen))
@@ -108,7 +111,8 @@ class Scores(Value, kind="Scores"):
     """Measured values, by metric, fold and phase."""
 
     entries: tuple[Score, ...] = ()
-    #: Whether a smaller value of a metric is better, by metric.
+    #: Whether a smaller value of a metric is better, by metric; where a metric that measures several values leaves one
+    #: out, its own ``lower_is_better`` counts.
     lower_is_better: Mapping[str, bool] = field(default_factory=dict)
 
     @classmethod
@@ -117,9 +121,15 @@ class Scores(Value, kind="Scores"):
         return cls((Score(None if value is None else float(value), detail=detail or {}, **more),))
 
     @classmethod
-    def named(cls, scores: Mapping[str, Score]) -> Scores:
-        """Make the scores of a metric that measures several values."""
-        return cls(tuple(replace(score, metric=name) for name, score in scores.items()))
+    def named(cls, scores: Mapping[str, Score], lower: Collection[str] = ()) -> Scores:
+        """Make the scores of a metric that measures several values.
+
+        Args:
+            scores: One score by name.
+            lower: Names of those whose smaller value is better; none given, the metric's ``lower_is_better`` counts.
+        """
+        entries = tuple(replace(score, metric=name) for name, score in scores.items())
+        return cls(entries, {name: name in lower for name in scores} if lower else {})
 
     def value(self, metric: str, phase: str = "test") -> float | None:
         """Return a metric's value in a phase; over several folds, the mean of those that cross-validate.

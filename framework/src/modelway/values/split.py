@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from modelway.errors import DataError
 from modelway.schema import Schema, Task
-from modelway.values.artifact import Folder, Value
+from modelway.values.artifact import Folder, Value, dumps
 from modelway.values.columns import Category, Columns, from_arrow, to_arrow
-from modelway.values.table import Table
+from modelway.values.model import Transform, described
+from modelway.values.table import Part, Table
 
 if TYPE_CHECKING:
     from modelway.values.columns import Array, Column
@@ -50,6 +52,7 @@ class Split(Value, kind="Split"):
         folds: Names of the folds. The last is the one whose model is kept; those before it cross-validate.
         fold: The fold looked at.
         steps: Row steps and fitted transforms, applied in this order to reach ``features``.
+        start: For a piece: the position of its first row in the whole table.
     """
 
     table: Table
@@ -59,6 +62,7 @@ class Split(Value, kind="Split"):
     task: Task
     fold: str = ""
     steps: tuple[RowStep, ...] = ()
+    start: int = 0
 
     @classmethod
     def of(cls, table: Table, labels: Mapping[str, Array], run: Any) -> Split:
@@ -87,6 +91,23 @@ class Split(Value, kind="Split"):
         """Return the split as seen through row steps and transforms."""
         return replace(self, steps=tuple(steps))
 
+    def pieces(self) -> list[Split]:
+        """Return the split as pieces of one part each, in the rows' order: the units of work that a compute hands out."""
+        found, start = [], self.start
+        for part in self.table.parts:
+            if part.rows:
+                found.append(replace(self, table=self.table.only([part]), start=start))
+            start += part.rows
+        return found
+
+    @cached_property
+    def identity(self) -> str:
+        """Digest of all that decides what ``batches`` yields: rows, labels, fold, roles, and steps with their states."""
+        steps = [s.plain() if isinstance(s, Transform) else described(getattr(s, "__self__", s)) for s in self.steps]
+        parts = [[part.digest for part in table.parts] for table in (self.table, self.labels)]
+        body = [parts, self.fold, self.schema.plain()["columns"], self.task, steps, self.start]
+        return hashlib.sha256(dumps(body)).hexdigest()
+
     @property
     def classes(self) -> tuple[Any, ...]:
         """Classes of the target, in the order of their numbers; empty for regression."""
@@ -94,7 +115,7 @@ class Split(Value, kind="Split"):
 
     def codes(self, fold: str = "") -> Array:
         """Return the ``PHASES`` code of every row in a fold, shape (rows,)."""
-        return _codes(self.labels, fold or self.fold)
+        return _codes(self.labels, fold or self.fold, self.start, self.start + self.table.rows)
 
     def count(self, phase: str) -> int:
         """Return the number of rows of a phase in this fold."""
@@ -118,7 +139,7 @@ class Split(Value, kind="Split"):
         for table in self.table.scan(wanted):
             stop = start + table.num_rows
             chosen = codes[start:stop] == PHASES[phase]
-            rows, start = np.flatnonzero(chosen) + start, stop
+            rows, start = np.flatnonzero(chosen) + (self.start + start), stop
             if len(rows):
                 if not chosen.all():
                     table = table.filter(_mask(chosen))
@@ -153,8 +174,16 @@ class Split(Value, kind="Split"):
 
 
 @lru_cache(maxsize=8)
-def _codes(labels: Table, fold: str) -> Array:
-    return labels.read([fold])[fold]  # type: ignore[return-value]
+def _codes(labels: Table, fold: str, start: int, stop: int) -> Array:
+    parts: list[Part] = []
+    before = first = 0
+    for part in labels.parts:
+        if before < stop and before + part.rows > start:
+            first = first if parts else before
+            parts.append(part)
+        before += part.rows
+    found = labels.only(parts).read([fold])[fold]
+    return found[start - first : stop - first]  # type: ignore[return-value]
 
 
 def _mask(chosen: Array) -> Any:
