@@ -92,7 +92,7 @@ class Split(Value, kind="Split"):
         return replace(self, steps=tuple(steps))
 
     def pieces(self) -> list[Split]:
-        """Return the split as pieces of one part each, in the rows' order: the units of work that a compute hands out."""
+        """Return the split as pieces of one part each, in the rows' order: the units that a compute hands out."""
         found, start = [], self.start
         for part in self.table.parts:
             if part.rows:
@@ -102,7 +102,7 @@ class Split(Value, kind="Split"):
 
     @cached_property
     def identity(self) -> str:
-        """Digest of all that decides what ``batches`` yields: rows, labels, fold, roles, and steps with their states."""
+        """Digest of all that decides what ``batches`` yields: rows, labels, fold, roles, steps and their states."""
         steps = [s.plain() if isinstance(s, Transform) else described(getattr(s, "__self__", s)) for s in self.steps]
         parts = [[part.digest for part in table.parts] for table in (self.table, self.labels)]
         body = [parts, self.fold, self.schema.plain()["columns"], self.task, steps, self.start]

@@ -3,31 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-from modelway import ConfigError, DataError, param
+from modelway import ConfigError, param
+from modelway_metrics.reliability import curve, given_and_right, places, probabilities
 from modelway_metrics.sampled import Rows, Sampled, Statistic, mean
-
-if TYPE_CHECKING:
-    from modelway_metrics.sampled import Array
-
-#: Bins of a calibration curve, each of about as many rows.
-BINS = 20
-
-
-def _probabilities(rows: Rows, metric: str) -> Array:
-    """Return the scores, after making sure that they are probabilities.
-
-    Raises:
-        DataError: a score below 0 or above 1.
-    """
-    low, high = rows.score.min(), rows.score.max()
-    if low < 0 or high > 1:
-        raise DataError(
-            f"{metric} needs probabilities, and scores go from {low:g} to {high:g}",
-            mend="Choose a model that returns probabilities, or a metric of ranks such as roc_auc",
-        )
-    return rows.score
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +23,7 @@ class LogLoss(Sampled, name="log_loss"):
         """Compute each row's loss."""
         import numpy as np
 
-        score = _probabilities(rows, self.name)
+        score = probabilities(rows, self.name)
         small = float(np.finfo(score.dtype).eps)
         if rows.task == "binary":
             given = np.where(rows.label == 1, score, 1 - score)
@@ -70,36 +49,14 @@ class Brier(Sampled, name="brier"):
         """Compute each row's distance, and the calibration curve."""
         import numpy as np
 
-        score = _probabilities(rows, self.name).astype(np.float64)
+        score = probabilities(rows, self.name).astype(np.float64)
         if rows.task == "binary":
             loss = (score - rows.label) ** 2
-            given, right = score, rows.label == 1
         else:
             hit = np.arange(len(rows.classes)) == rows.label[:, None]
             loss = ((score - hit) ** 2).sum(axis=1)
-            given, right = score.max(axis=1), score.argmax(axis=1) == rows.label
-        return mean(loss, rows, detail={"curve": calibration(given, right, rows.weights)})
-
-
-def calibration(given: Array, right: Array, weight: Array, bins: int = BINS) -> dict[str, Any]:
-    """Compare given probabilities with what happened, over bins of about equal numbers of rows.
-
-    As ``sklearn.calibration.calibration_curve`` with ``strategy="quantile"``, with weights; empty bins are left out.
-    """
-    import numpy as np
-
-    edges = np.percentile(given, np.linspace(0, 100, bins + 1)[1:-1])
-    place = np.searchsorted(edges, given)
-    count = np.bincount(place, minlength=bins)
-    held = count > 0
-    total, given_sum, right_sum = (
-        np.bincount(place, part, bins)[held] for part in (weight, weight * given, weight * right)
-    )
-    return {
-        "predicted": (given_sum / total).tolist(),
-        "observed": (right_sum / total).tolist(),
-        "rows": count[held].tolist(),
-    }
+        given, right = given_and_right(rows, score)
+        return mean(loss, rows, detail={"curve": curve(given, right, rows.weights, places(given, 20, "quantile"))})
 
 
 @dataclass(frozen=True, kw_only=True)
