@@ -69,6 +69,7 @@ class Run:
         workers: What carries the work.
         threads: Cores that this run may use; 0 means all.
         uses: Distributions whose version and code shape what the run computes: workers must have the same ones.
+        tables: For a check that looks across tables: every source's table, by label.
         chosen: For a metric: the ``operating_point`` that it chose on the fold's phase before this one; else empty.
     """
 
@@ -84,21 +85,23 @@ class Run:
     workers: Workers = field(default_factory=Workers)
     threads: int = 0
     uses: tuple[str, ...] = ()
+    tables: Mapping[str, Table] = field(default_factory=dict)
     chosen: Mapping[str, Any] = field(default_factory=dict)
     on_log: Callable[[str, Any], None] = _nothing
     on_report: Callable[[int, Mapping[str, float]], bool | None] = _nothing
     on_progress: Callable[[str, int, int | None], None] = _nothing
+    on_aside: Callable[[str, Table], None] = _nothing
     on_share: Callable[[str, Callable[[], Any], int], Any] = _make
     digests: Callable[[Path], str] = _file_digest
     memory: MutableMapping[str, Any] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
-        here = ("workers", "on_log", "on_report", "on_progress", "on_share", "digests", "memory")
+        here = ("workers", "on_log", "on_report", "on_progress", "on_aside", "on_share", "digests", "memory")
         return {name: value for name, value in self.__dict__.items() if name not in here}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         defaults = {"on_log": _nothing, "on_report": _nothing, "on_progress": _nothing, "digests": _file_digest}
-        self.__dict__.update(state, workers=Workers(), on_share=_make, memory={}, **defaults)
+        self.__dict__.update(state, workers=Workers(), on_share=_make, on_aside=_nothing, memory={}, **defaults)
         if not self.scratch.is_dir():
             self.scratch = Path(tempfile.gettempdir())
 
@@ -131,6 +134,10 @@ class Run:
     def log(self, name: str, value: Any) -> None:
         """Record a value of this stage: a number, a text, or plain JSON."""
         self.on_log(name, value)
+
+    def aside(self, name: str, table: Table) -> None:
+        """Keep a table beside the step's output, such as the rows that it refused; ``modelway data aside`` shows it."""
+        self.on_aside(name, table)
 
     def report(self, round: int, scores: Mapping[str, float]) -> bool:
         """Show a training round's scores; answers whether to go on."""

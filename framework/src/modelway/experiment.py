@@ -52,12 +52,13 @@ class Experiment:
 
     Attributes:
         settings: The keys that are not components.
-        schema: The declared schema.
+        schema: The declared schema, of the prepared table.
         components: Components by stage and label, in the configuration's order.
         config: The resolved configuration, as plain JSON.
         origin: Where each dotted key came from: file and line, override, or plugin.
         root: The project's folder.
         overrides: As given on the command line.
+        schemas: Schemas of sources, by label, where they have their own.
     """
 
     settings: Settings
@@ -67,6 +68,7 @@ class Experiment:
     origin: Mapping[str, str] = field(default_factory=dict)
     root: Path = field(default_factory=Path)
     overrides: tuple[str, ...] = ()
+    schemas: Mapping[str, Schema] = field(default_factory=dict)
 
     @property
     def project(self) -> str:
@@ -92,6 +94,10 @@ class Experiment:
         """Distributions that offer its components, and those whose version shapes what these compute."""
         found = {name for _, _, c in self.items() for name in (c.distribution, *c.libraries)}
         return tuple(sorted(found - {""}))
+
+    def schema_of(self, source: str) -> Schema:
+        """Return the schema of a source: its own, or the project's."""
+        return self.schemas.get(source, self.schema)
 
     def where(self, key: str) -> str:
         """Return where a key came from; for a key that is not set itself, its nearest parent."""
@@ -119,6 +125,16 @@ class Experiment:
                         where=self.where(self.key(stage, label)),
                         mend=f"It does {', '.join(component.tasks)}",
                     )
+        sources = list(self.all("acquire"))
+        asked = {f"schemas.{label}": label for label in self.schemas}
+        for label, check in self.all("validate").items():
+            asked[f"{self.key('validate', label)}.table"] = str(getattr(check, "table", ""))
+        for key, label in asked.items():
+            if label and label not in sources:
+                raise ConfigError(
+                    f"'{key}' means source '{label}', which the project does not have", where=self.where(key),
+                    mend=nearest(label, sources),
+                )  # fmt: skip
         metrics = list(self.all("evaluate"))
         for label, gate in self.all("gate").items():
             metric = str(getattr(gate, "metric", ""))

@@ -1,7 +1,8 @@
 """Declared arithmetic: expressions over columns that can be read, checked and run without running code.
 
 Used for rules across columns, derived columns and features. An expression knows the columns it needs, works on
-numpy arrays of any length, and admits only arithmetic, comparison, and the functions listed in ``FUNCTIONS``.
+numpy arrays of any length, and admits only arithmetic, comparison, and the functions listed in ``FUNCTIONS``; ``hour``
+and ``weekday`` (Monday is 0) are of a time, and a time compares with ISO text.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _UNARY = {ast.USub: "negative", ast.Not: "logical_not", ast.Invert: "logical_not
 FUNCTIONS = {
     "abs": "abs", "minimum": "minimum", "maximum": "maximum", "log": "log", "log1p": "log1p", "exp": "exp",
     "sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "round": "round", "sin": "sin", "cos": "cos",
-    "where": "where", "isnull": "isnan",
+    "where": "where", "isnull": "isnan", "hour": "hour", "weekday": "weekday",
 }  # fmt: skip
 # numpy takes one operand more as the array to write into: a wrong count would overwrite a column
 _OPERANDS = {"minimum": (2, 99), "maximum": (2, 99), "where": (3, 3), "round": (1, 2)}
@@ -140,8 +141,9 @@ class Expression:
         parts = [self._compile(operand) for operand in operands]
         if function in ("minimum", "maximum"):
             return lambda columns: reduce(_numpy(function), (part(columns) for part in parts))
-        if function == "isnan":
-            return lambda columns: _null(parts[0](columns))
+        own = {"isnan": _null, "hour": _hour, "weekday": _weekday}.get(function)
+        if own is not None:
+            return lambda columns: own(parts[0](columns))
         return lambda columns: _numpy(function)(*(part(columns) for part in parts))
 
     def _compare(self, node: ast.Compare) -> Callable[[Mapping[str, Any]], Any]:
@@ -164,7 +166,7 @@ class Expression:
                 if word in ("in", "not in"):
                     held = _numpy("isin")(a, b, invert=word == "not in")
                 else:
-                    held = _numpy(word)(a, b)
+                    held = _numpy(word)(*_comparable(a, b))
                 result = held if result is None else _numpy("logical_and")(result, held)
                 a = b
             return result
@@ -181,6 +183,37 @@ def _null(values: Any) -> Any:
 
     array: Any = np.asarray(values)
     return array == np.array(None) if array.dtype == object else array != array
+
+
+def _comparable(a: Any, b: Any) -> tuple[Any, Any]:
+    """Read a text that is compared with times as one: ``time >= '2026-01-31'``."""
+    import numpy as np
+
+    if isinstance(b, str) and getattr(getattr(a, "dtype", None), "kind", "") == "M":
+        return a, np.datetime64(b)
+    if isinstance(a, str) and getattr(getattr(b, "dtype", None), "kind", "") == "M":
+        return np.datetime64(a), b
+    return a, b
+
+
+def _hour(times: Any) -> Any:
+    return (_times(times).astype("M8[h]").astype("int64") % 24).astype("float64") + _gap(times)
+
+
+def _weekday(times: Any) -> Any:  # Monday is 0; 1970-01-01 was a Thursday
+    return ((_times(times).astype("M8[D]").astype("int64") + 3) % 7).astype("float64") + _gap(times)
+
+
+def _times(values: Any) -> Any:
+    if getattr(getattr(values, "dtype", None), "kind", "") != "M":
+        raise TypeError("hour and weekday are of a time")
+    return values
+
+
+def _gap(times: Any) -> Any:
+    import numpy as np
+
+    return np.where(np.isnat(times), np.nan, 0.0)
 
 
 @cache

@@ -23,11 +23,8 @@ def sweep(options: argparse.Namespace) -> int:
         return _detached(options)
     made = Sweep(options.project, options.overrides, select=composing.selection(options), force=options.force)
     if not options.json:
-        again = "goes on" if made.resumed else "begins"
-        print(
-            f"{display.paint(made.project, 'bold')}  sweep {made.id} {again}: {', '.join(made.frozen.space) or '1 trial'}"
-        )
-        sys.stdout.flush()
+        about = f"{'goes on' if made.resumed else 'begins'}: {', '.join(made.frozen.space) or '1 trial'}"
+        print(f"{display.paint(made.project, 'bold')}  sweep {made.id} {about}", flush=True)
 
     def told(one: Done) -> None:
         if not options.json:
@@ -70,8 +67,7 @@ def _detached(options: argparse.Namespace) -> int:
         rest = made.stdout.read().rstrip()
         raise ComputeError(f"The sweep did not start. {first} {rest}".rstrip())
     print(first)
-    print(
-        f"it goes on in process {made.pid}; look in on it with: modelway sweeps {first.split('sweep ')[1].split()[0]} --follow"
-    )
+    name = first.split("sweep ")[1].split()[0]
+    print(f"it goes on in process {made.pid}; look in on it with: modelway sweeps {name} --follow")
     made.stdout.close()
     return 0

@@ -108,18 +108,21 @@ def resolve(
     stages = {key: stage for stage, (_, _, key) in STAGES.items()}
     fields = Settings.__dataclass_fields__
     for key in config:
-        if key not in stages and key not in fields and key != "schema":
-            raise ConfigError(
-                f"Unknown key '{key}'", where=where(key), mend=nearest(str(key), [*stages, *fields, "schema"])
-            )
+        if key not in stages and key not in fields and key not in ("schema", "schemas"):
+            known = [*stages, *fields, "schema", "schemas"]
+            raise ConfigError(f"Unknown key '{key}'", where=where(key), mend=nearest(str(key), known))
     settings = build(Settings, {k: v for k, v in config.items() if k in fields}, "", where)
     schema = Schema.of(config.get("schema") or {}, "schema", where)
+    named = config.get("schemas") or {}
+    if not isinstance(named, Mapping):
+        raise ConfigError("'schemas' must be a mapping of sources to schemas", where=where("schemas"))
+    schemas = {str(label): Schema.of(body or {}, f"schemas.{label}", where) for label, body in named.items()}
     components: dict[str, dict[str, Component]] = {}
     for stage, (_, _, key) in STAGES.items():
         node = config.get(key) or ({"use": "inline"} if stage == "compute" else None)
         if node:
             components[stage] = _components(stage, key, node, plugins, where)
-    return Experiment(settings, schema, components, config, origin, root, tuple(overrides))
+    return Experiment(settings, schema, components, config, origin, root, tuple(overrides), schemas)
 
 
 def _components(stage: str, key: str, node: Any, plugins: Plugins, where: Any) -> dict[str, Component]:

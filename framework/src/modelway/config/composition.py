@@ -178,7 +178,7 @@ def _several() -> set[str]:
 
 
 def _override_layer(overrides: Sequence[str], base: list[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return what the command line sets, as keys and uses of one layer, so that the order of its words means nothing to ``use``."""
+    """Return what the command line sets, as keys and uses of one layer: their order means nothing to ``use``."""
     keys, uses = dict[str, str](), dict[str, str]()
     for text, parsed in zip(overrides, parse_overrides(overrides), strict=True):
         key, said = str(parsed.key_or_group), f"override {text}"

@@ -24,6 +24,7 @@ def documents(plugins: Plugins) -> dict[str, dict[str, Any]]:
     stages = {key: _stage(plugins, stage) for stage, (_, _, key) in STAGES.items()}
     settings = _dataclass(Settings)
     whole = {**settings["properties"], **stages, "schema": _dataclass(Schema)}
+    whole["schemas"] = {"type": "object", "additionalProperties": _dataclass(Schema)}
     config = {"type": "object", "additionalProperties": False, "properties": {"defaults": {"type": "array"}, **whole}}
     found = {name: {"$schema": _DRAFT, "title": f"{name} options", **body} for name, body in stages.items()}
     found["schema"] = {"$schema": _DRAFT, "title": "schema", **_dataclass(Schema)}

@@ -1,4 +1,4 @@
-"""A sweep's space and its trials: parsed once, frozen with the configuration tree, and composed without Hydra's files."""
+"""A sweep's space and its trials: parsed once, frozen with the configuration tree, composed without reading files."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from modelway import naming
 from modelway.config import compose
 from modelway.context import Event, Run
 from modelway.engine import meter
-from modelway.errors import DataError, GateError, PluginError, StoreError, explained
+from modelway.errors import ConflictError, DataError, GateError, PluginError, StoreError, explained
 from modelway.experiment import Experiment
 from modelway.fingerprint import StatCache, digest
 from modelway.ledger import Ledger, Row, actor, new_id, now
@@ -118,9 +118,14 @@ class Engine:
             context = self._context("plan", Path(scratch))
             several = len(self.experiment.all("acquire")) > 1
             data = {
-                f"source.{label}" if several else "source": source.version(replace(context, label=label))
+                f"source.{label}" if several else "source": source.version(
+                    replace(context, label=label, schema=self.experiment.schema_of(label))
+                )
                 for label, source in self.experiment.all("acquire").items()
             }
+            for label, check in self.experiment.all("validate").items():
+                moment = check.version(replace(context, label=label))
+                data |= {f"check {label}": moment} if moment else {}
             trainer, compute = self.experiment.one("train"), self.experiment.one("compute")
             shape = compute.shape(context) if trainer is not None and trainer.distributed else {}
         project = self.experiment.project
@@ -224,20 +229,23 @@ class Engine:
         outcome.version = self.ledger.register(
             project, outcome.steps["scoring"].digest, bundle.digest if bundle else "", outcome.run
         )
-        champion = self.ledger.aliases(project).get("champion")
-        why = (
-            "the first version"
-            if champion is None
-            else "promote: auto"
-            if self.experiment.settings.promote == "auto"
-            else ""
-        )
-        if why and champion != outcome.version["number"]:
-            self.ledger.point(project, "champion", outcome.version["number"], why, expected=champion)
-            self._tell(
-                "promoted", outcome.run, "", {"alias": "champion", "number": outcome.version["number"], "why": why}
-            )
-            outcome.champion = True
+        outcome.champion = self._promote(outcome.run, outcome.version["number"])
+
+    def _promote(self, run: str, number: int) -> bool:
+        """Make a version the champion where that needs nobody's word; returns whether it became it now."""
+        project, auto = self.experiment.project, self.experiment.settings.promote == "auto"
+        for _ in range(20):
+            champion = self.ledger.aliases(project).get("champion")
+            why = "the first version" if champion is None else "promote: auto" if auto else ""
+            if not why or champion == number:
+                return False
+            try:
+                self.ledger.point(project, "champion", number, why, expected=champion)
+            except ConflictError:  # another run's version came between: decide again
+                continue
+            self._tell("promoted", run, "", {"alias": "champion", "number": number, "why": why})
+            return True
+        return False
 
     def _row(
         self, planned: Planned, place: int, manifest: Manifest | None, status: str, cost: Mapping[str, Any]

@@ -15,7 +15,7 @@ from modelway.context import Run, Workers
 from modelway.engine.flight import Flight
 from modelway.engine.meter import Meter
 from modelway.engine.stages import Executor
-from modelway.errors import ModelwayError, StageError, StoreError, raised_at
+from modelway.errors import ComputeError, ModelwayError, StageError, StoreError, raised_at
 from modelway.plan import Plan, Planned, fingerprint_of, identity
 from modelway.store import Manifest
 from modelway.values import Bundle, Findings, Predictions, Scores, Split, Table, Value, Verdict
@@ -125,14 +125,17 @@ class Carrier:
             engine._tell("step_progress", self.outcome.run, step.name, {"unit": unit, "done": done, "total": total})
 
         with tempfile.TemporaryDirectory(dir=self.scratch) as scratch:
+            asides: dict[str, Table] = {}
             context: Run = engine._context(
                 self.outcome.run, Path(scratch), workers=self.workers, on_log=logs.__setitem__, on_report=report,
-                on_progress=progress,
+                on_progress=progress, on_aside=asides.__setitem__,
             )  # fmt: skip
             meter = Meter()
             value = self.executor.compute(step, context)
             folder = engine.store.writing()
             value.save(folder)
+            for name, table in asides.items():
+                table.save(folder.sub(f"aside/{name}"))
             cost = meter.read()
         facts = {"ingredients": {**planned.ingredients, "inputs": inputs}, "run": self.outcome.run, "cost": cost}
         facts |= {"logs": plain(logs), "summary": summary_of(value)}
@@ -143,6 +146,9 @@ class Carrier:
         return manifest, cost
 
     def _explained(self, error: Exception, planned: Planned) -> ModelwayError:
+        if isinstance(error, ComputeError):
+            where = ", ".join(filter(None, (f"step {planned.step.name}", error.where)))
+            return ComputeError(error.what, where=where, mend=error.mend)
         if isinstance(error, ModelwayError):
             return error
         names = ", ".join(f"{c.name} ({c.distribution})" for c in planned.step.components.values()) or "the engine"

@@ -91,24 +91,26 @@ class Executor:
 
     def _acquire(self, step: Step, run: Run) -> Table:
         label, source = self._only(step)
-        table: Table = source.load(replace(run, label=label))
+        table: Table = source.load(replace(run, label=label, schema=self.experiment.schema_of(label)))
         if table.rows == 0:
             raise DataError(f"The source '{label}' has no rows", where=self.experiment.where("source"))
         return table
 
     def _prepare(self, step: Step, run: Run) -> Table:
-        tables = {name.partition(".")[2] or self._source_label(): self.value(name) for name in step.inputs}
+        tables = {self._source(name): self.value(name) for name in step.inputs}
         table: Table = next(iter(tables.values()))
         for label, preparer in step.components.items():
             table = preparer.prepare({**tables, "table": table}, replace(run, label=label))
         return table
 
-    def _source_label(self) -> str:
-        return next(iter(self.experiment.all("acquire")))
+    def _source(self, step: str) -> str:
+        return step.partition(".")[2] or next(iter(self.experiment.all("acquire")))
 
     def _validate(self, step: Step, run: Run) -> Findings:
         table: Table = self.value(step.inputs[0])
-        found = [check.check(table, replace(run, label=label)) for label, check in step.components.items()]
+        tables = {self._source(name): self.value(name) for name in step.inputs if name.startswith("source")}
+        seen = replace(run, schema=self.experiment.schema_of(step.name.partition(".")[2]), tables=tables)
+        found = [check.check(table, replace(seen, label=label)) for label, check in step.components.items()]
         return Findings(tuple(i for f in found for i in f.items), table.rows, sum(f.rules for f in found))
 
     def _profile(self, step: Step, run: Run) -> Profile:

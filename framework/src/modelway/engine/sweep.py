@@ -91,7 +91,8 @@ class Sweep:
         self.project = first.project
         ledger = self.engine.ledger
         same = [] if force else [row for row in ledger.sweeps(self.project, 1000) if row["name"] == self.name]
-        self.id, self.resumed = (same[0]["id"], True) if same else (new_id(), False)
+        self.id: str = same[0]["id"] if same else new_id()
+        self.resumed = bool(same)
         welcome(self.host, root)
 
     def _first(self) -> Experiment:
@@ -160,10 +161,11 @@ class Sweep:
             over = over or (not points and not waiting)
             for point in points:
                 trial = self._trial(point, search, width)
-                row = {"name": trial.name, "place": place, "overrides": words(point.values), "status": "running"}
+                overrides = words(point.values)
+                row = {"name": trial.name, "place": place, "overrides": overrides, "status": "running"}
                 self.engine.ledger.trial(self.id, row)
                 place += 1
-                waiting[executor.submit(run_trial, trial)] = (point, row["overrides"])
+                waiting[executor.submit(run_trial, trial)] = (point, overrides)
             if not waiting:
                 return
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
@@ -193,7 +195,8 @@ class Sweep:
         good = result.status in ("done", "kept") and all(value is not None for value in values)
         search.tell(point, values if good else None, pruned=result.status == "pruned")  # type: ignore[arg-type]
         if result.name:
-            row = {"name": result.name, "overrides": overrides, "run": result.run, "status": result.status}
+            row: dict[str, Any] = {"name": result.name, "overrides": overrides, "run": result.run}
+            row |= {"status": result.status}
             row |= {"error": result.error, "vals": dict(zip(self.objectives, values, strict=True))}
             self.engine.ledger.trial(self.id, {**row, "seconds": result.seconds})
         return Done(point, overrides, result, scores)

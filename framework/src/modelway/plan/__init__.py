@@ -96,7 +96,7 @@ class History:
     Attributes:
         lookup: What is in the store under a fingerprint.
         last: The fingerprint that each step had last.
-        data: Version of each source's data, by step.
+        data: Version of each source's data, by step, and of what a check depends on besides, as ``check LABEL``.
         libraries: Version of a distribution.
         code: Remembers code that has not changed.
         champion: The project's champion version.
@@ -178,6 +178,9 @@ def own_ingredients(step: Step, experiment: Experiment, history: History) -> dic
     }
     if step.stage == "acquire":
         found["data"] = history.data.get(step.name, "")
+    moments = {label: history.data[f"check {label}"] for label in step.components if f"check {label}" in history.data}
+    if step.stage == "validate" and moments:
+        found["data"] = moments
     if step.stage == "scoring":  # row preparers travel with the model, so their code is part of it
         row = {label: c for label, c in experiment.all("prepare").items() if c.row}
         found["prepare"] = ingredients(row, history.code, history.libraries, 0)

@@ -8,6 +8,7 @@ from typing import Any
 
 from modelway.errors import ConfigError, nearest
 from modelway.experiment import Experiment
+from modelway.schema import Schema
 from modelway.stages import STAGES
 
 #: The engine's own number for each stage: raised when what the engine does there changes a result.
@@ -50,17 +51,19 @@ def steps_of(
         shape: The cluster's shape, where a trainer's result depends on it.
     """
     one, every = experiment.one, experiment.all
-    schema = _schema_facts(experiment)
+    schema = _schema_facts(experiment.schema)
     steps = [
         Step(
             f"source.{label}" if len(every("acquire")) > 1 else "source",
             "acquire",
             {label: source},
-            own={"types": schema["types"]},
+            own={"types": _schema_facts(experiment.schema_of(label))["types"]},
         )
         for label, source in every("acquire").items()
     ]
     sources = tuple(step.name for step in steps)
+    for label, step in zip(every("acquire"), list(steps), strict=True):
+        steps += _checks(experiment, f"checks.{label}", label, step.name, sources)
     table = sources[0]
     if every("prepare") or len(sources) > 1:
         if not every("prepare"):
@@ -70,8 +73,7 @@ def steps_of(
             )  # fmt: skip
         steps.append(Step("prepare", "prepare", every("prepare"), sources))
         table = "prepare"
-    if every("validate"):
-        steps.append(Step("checks", "validate", every("validate"), (table,), own={"schema": schema["rules"]}))
+    steps += _checks(experiment, "checks", "", table, sources)
     if every("profile"):
         steps.append(Step("profile", "profile", every("profile"), (table,), own={"schema": schema["columns"]}))
     learnt = {"schema": schema["columns"], "task": experiment.settings.task}
@@ -114,8 +116,20 @@ def steps_of(
     return steps
 
 
-def _schema_facts(experiment: Experiment) -> dict[str, Any]:
-    schema = experiment.schema.plain()
+def _checks(experiment: Experiment, name: str, source: str, table: str, sources: tuple[str, ...]) -> list[Step]:
+    """Return the step that checks a source's table, or the prepared one; none where nothing is declared about it."""
+    own = source in experiment.schemas
+    found = {
+        label: check for label, check in experiment.all("validate").items()
+        if getattr(check, "table", "") == source or (own and check.of_schema)
+    }  # fmt: skip
+    across = tuple(s for s in sources if s != table) if any(check.across for check in found.values()) else ()
+    rules = _schema_facts(experiment.schema_of(source))["rules"]
+    return [Step(name, "validate", found, (table, *across), own={"schema": rules})] if found else []
+
+
+def _schema_facts(declared: Schema) -> dict[str, Any]:
+    schema = declared.plain()
     columns: dict[str, Any] = schema["columns"]
     learnt = ("type", "role", "values", "positive")
     rules = {

@@ -45,6 +45,7 @@ class Pandera(Check, name="pandera"):
     """
 
     libraries: ClassVar[tuple[str, ...]] = ("pandera",)
+    of_schema: ClassVar[bool] = True
 
     samples: int = param(5, "Rows and values to show of each broken rule.", at_least=0)
 
