@@ -23,6 +23,9 @@ COMMANDS = {
     "sweeps": Command("sweeps", "Look back", "list sweeps; show one, follow it while it goes on, draw it"),
     "show": Command("show", "Look back", "show a run: steps, scores, costs, where things are"),
     "diff": Command("diff", "Look back", "compare runs side by side: configuration, scores, code"),
+    "explain-change": Command(
+        "explain_change", "Look back", "say what moved a metric between two runs: data, config, code, environment, chance"
+    ),
     "trace": Command("trace", "Look back", "follow a run, model or bundle back to configuration, code and data"),
     "models": Command("models", "Release", "list model versions and their aliases"),
     "promote": Command("promote", "Release", "make a model version the champion"),

@@ -117,6 +117,8 @@ def code_of(experiment: Experiment, stats: StatCache) -> str:
     """Return the digest of the code of an experiment's components."""
     found = {}
     for stage, label, component in experiment.items():
+        if stage in ("launch", "search", "compute"):
+            continue  # they say how trials are made, not what comes out
         own = ingredients({label: component}, stats, version_of, 0)[label]
         found[f"{stage} {component.name}"] = [own["code"], own["libraries"]]
     return digest(found)

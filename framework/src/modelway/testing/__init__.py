@@ -13,6 +13,7 @@ from modelway.testing.make import make_run, make_table
 from modelway.testing.models import GateSuite, MetricSuite, TrainerSuite
 from modelway.testing.suite import ComponentSuite
 from modelway.testing.summaries import ProfilerSuite
+from modelway.testing.sweeping import LauncherSuite, SweeperSuite
 from modelway.testing.watching import ComputeSuite, MonitorSuite, SinkSuite, TriggerSuite
 
 #: The suite of each stage.
@@ -33,6 +34,8 @@ SUITES: dict[str, type[ComponentSuite]] = {
     "retrain": TriggerSuite,
     "notify": SinkSuite,
     "compute": ComputeSuite,
+    "launch": LauncherSuite,
+    "search": SweeperSuite,
 }
 
 __all__ = [
@@ -42,6 +45,7 @@ __all__ = [
     "ComputeSuite",
     "FeatureSuite",
     "GateSuite",
+    "LauncherSuite",
     "MetricSuite",
     "MonitorSuite",
     "PackagerSuite",
@@ -50,6 +54,7 @@ __all__ = [
     "SinkSuite",
     "SourceSuite",
     "SplitterSuite",
+    "SweeperSuite",
     "TargetSuite",
     "TrainerSuite",
     "TriggerSuite",

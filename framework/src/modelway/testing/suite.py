@@ -25,7 +25,10 @@ from modelway.testing.make import make_run
 from modelway.values import Category, Columns, Directory, Table, Value
 
 #: Libraries that a component's module may not import before one of its methods runs.
-HEAVY = ("numpy", "pandas", "pyarrow", "sklearn", "xgboost", "dask", "distributed", "onnxruntime", "bentoml", "pandera")
+HEAVY = (
+    "numpy", "pandas", "pyarrow", "sklearn", "xgboost", "dask", "distributed", "onnxruntime", "bentoml", "pandera",
+    "optuna",
+)  # fmt: skip
 
 
 class ComponentSuite:
