@@ -13,7 +13,7 @@ from typing import Any
 
 from modelway.errors import ConfigError, nearest
 from modelway.fingerprint import differences
-from modelway.ledger import Ledger
+from modelway.ledger import Ledger, Row
 from modelway.plan import identity
 from modelway.plan.steps import Step
 from modelway.stages import STAGES
@@ -101,7 +101,7 @@ def explain(ledger: Ledger, store: Store, before: str, after: str, metric: str =
             f"'{metric}' was not measured in both runs" if metric else "The runs have no metric in common",
             mend=nearest(metric, both),
         )
-    causes = tuple(dict.fromkeys(_causes(ledger, store, a["id"], b["id"], metric.split(".")[1])))
+    causes = tuple(dict.fromkeys(_causes(ledger, store, a["id"], b, metric.split(".")[1])))
     beside = tuple(_beside(store, a["environment"], b["environment"], causes))
     return Change(metric, measured[0][metric], measured[1][metric], causes, beside)
 
@@ -111,9 +111,9 @@ def _measured(ledger: Ledger, run: str) -> dict[str, Any]:
     return {f"{row['phase']}.{row['metric']}": row for row in rows if row["value"] is not None}
 
 
-def _causes(ledger: Ledger, store: Store, a: str, b: str, metric: str) -> Iterator[Cause]:
+def _causes(ledger: Ledger, store: Store, a: str, b: Row, metric: str) -> Iterator[Cause]:
     old = {step["name"]: step for step in ledger.steps(a)}
-    for step in ledger.steps(b):
+    for step in ledger.steps(b["id"]):
         name, stage = step["name"], step["stage"]
         if stage in ("gate", "champion", "scoring", "package", "validate", "profile"):
             continue  # they come after the metric, or stand beside its way
@@ -125,54 +125,53 @@ def _causes(ledger: Ledger, store: Store, a: str, b: str, metric: str) -> Iterat
             if old[name]["digest"] != step["digest"]:
                 yield Cause("chance", name, "its record is not in the store any more, so the reason is lost", True)
         else:
-            yield from _step_causes(store, name, stage, then, now, only=metric if stage == "evaluate" else "")
-    for name in old.keys() - {step["name"] for step in ledger.steps(b)}:
+            only = metric if stage == "evaluate" else ""
+            yield from _step_causes(store, Step(name, stage), then, now, b["config"], only)
+    for name in old.keys() - {step["name"] for step in ledger.steps(b["id"])}:
         yield Cause("config", name, "step removed", True)
 
 
 def _step_causes(
-    store: Store, name: str, stage: str, then: Manifest, now: Manifest, *, only: str = ""
+    store: Store, step: Step, then: Manifest, now: Manifest, config: Mapping[str, Any], only: str
 ) -> Iterator[Cause]:
-    step = Step(name, stage)
     reached = then.digest != now.digest
-    if stage == "acquire":  # its rows count, not the files that they came in
+    if step.stage == "acquire":  # its rows count, not the files that they came in
         reached = identity(step, then) != identity(step, now)
-    found = [c for c in _differences(name, stage, then, now, reached=reached, only=only) if c.kind != "data"]
+    found = [Cause(kind, step.name, what, reached) for kind, what in _differences(step, then, now, config, only)]
     yield from found
-    if stage == "acquire" and reached and not any(c.kind == "config" for c in found):
-        yield Cause("data", name, _rows(then, now), True, tuple(moved(_table(store, then), _table(store, now))))
+    if step.stage == "acquire" and reached and not any(cause.kind == "config" for cause in found):
+        yield Cause("data", step.name, _rows(then, now), True, tuple(moved(_table(store, then), _table(store, now))))
     elif reached and not found and then.facts["ingredients"]["inputs"] == now.facts["ingredients"]["inputs"]:
-        yield Cause("chance", name, "equal inputs, configuration and code gave another output", True)
+        yield Cause("chance", step.name, "equal inputs, configuration and code gave another output", True)
 
 
 def _differences(
-    name: str, stage: str, then: Manifest, now: Manifest, *, reached: bool, only: str
-) -> Iterator[Cause]:
+    step: Step, then: Manifest, now: Manifest, config: Mapping[str, Any], only: str
+) -> Iterator[tuple[str, str]]:
+    """Yield the kind and the words of each difference between two records of a step, but for inputs and data."""
     a, b = ({k: v for k, v in m.facts["ingredients"].items() if k not in ("inputs", "data")} for m in (then, now))
-    key = STAGES[stage][2] if stage in STAGES else stage
-    single = len(now.facts["ingredients"]["components"]) == 1
+    key = STAGES[step.stage][2] if step.stage in STAGES else step.stage
     for path, old, new in differences(a, b):
         parts = path.split(".")
         if parts[0] not in ("components", "prepare"):
-            kind = "config" if parts[0] == "own" else "environment"
-            shown = ".".join(parts[1:]) if parts[0] == "own" else f"modelway {parts[0]}"
-            yield Cause(kind, name, f"{shown} {_short(old)} -> {_short(new)}", reached)
+            own = parts[0] == "own"
+            shown = ".".join(parts[1:]) if own else f"modelway {parts[0]}"
+            yield "config" if own else "environment", f"{shown} {_short(old)} -> {_short(new)}"
             continue
         if only and parts[1:] and parts[1] != only:
             continue  # another metric's own affair
-        where = key if single else f"{key}.{parts[1]}"
-        what = parts[2] if len(parts) > 2 else ""
-        rest = ".".join(parts[3:])
+        where = key if "use" in config.get(key, {}) else f"{key}.{parts[1]}"
+        what, rest = parts[2] if len(parts) > 2 else "", ".".join(parts[3:])
         if what == "code":
-            yield Cause("code", name, rest, reached)
+            yield "code", rest
         elif what == "libraries":
-            yield Cause("environment", name, f"{rest} {old} -> {new}", reached)
+            yield "environment", f"{rest} {old} -> {new}"
         elif what == "seed":
-            yield Cause("chance", name, f"seed {old} -> {new}", reached)
+            yield "chance", f"seed {old} -> {new}"
         elif what == "":
-            yield Cause("config", name, f"{where} {'added' if old is None else 'removed'}", reached)
+            yield "config", f"{where} {'added' if old is None else 'removed'}"
         else:
-            yield Cause("config", name, f"{where}.{rest or what} {_short(old)} -> {_short(new)}", reached)
+            yield "config", f"{where}.{rest or what} {_short(old)} -> {_short(new)}"
 
 
 def _short(value: Any) -> str:
