@@ -24,6 +24,15 @@ def main(data: str, out: str, *, keep: bool = False, train_only: bool = False) -
         kept = np.load(Path(out) / "kept.npz")
         learn(kept["x_train"], kept["y_train"], kept["x_test"], kept["y_test"], out)
         return
+    x_train, y_train, x_test, y_test = prepare(data)
+    if keep:
+        Path(out).mkdir(parents=True, exist_ok=True)
+        np.savez(Path(out) / "kept.npz", x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
+    learn(x_train, y_train, x_test, y_test, out)
+
+
+def prepare(data: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Read, check, derive, split, scale and encode."""
     frame = pd.read_parquet(data)
     numbers = [f"n{i}" for i in range(15)]
     columns = {name: pa.Column(float, pa.Check.in_range(-100, 100)) for name in numbers}
@@ -48,11 +57,7 @@ def main(data: str, out: str, *, keep: bool = False, train_only: bool = False) -
     frame[scaled] = (frame[scaled] - mean) / std
     encoded = pd.get_dummies(frame[["city", "plan"]], dtype="float32")
     x = pd.concat([frame.drop(columns=["id", "target", "city", "plan"]), encoded], axis=1).to_numpy(dtype="float32")
-
-    if keep:
-        Path(out).mkdir(parents=True, exist_ok=True)
-        np.savez(Path(out) / "kept.npz", x_train=x[train], y_train=y[train], x_test=x[test], y_test=y[test])
-    learn(x[train], y[train], x[test], y[test], out)
+    return x[train], y[train], x[test], y[test]
 
 
 def learn(x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, y_test: np.ndarray, out: str) -> None:

@@ -6,16 +6,20 @@ import io
 import itertools
 import json
 import os
+import pwd
 import random
 import shutil
+import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 import warnings
-from collections.abc import Callable
-from contextlib import closing, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import closing, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -235,6 +239,104 @@ def ran_times() -> Callable[[Bench], dict[str, int]]:
 def cancer() -> Path:
     """The project ``cancer`` of this repository."""
     return PROJECTS.parent.parent / "projects" / "cancer"
+
+
+def free_port() -> int:
+    """Return a port of this host that nobody listens at."""
+    with closing(socket.socket()) as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def listens(process: subprocess.Popen[bytes], port: int, seconds: float = 60) -> bool:
+    """Wait until a server that was started listens; False if it ended, or did not in time."""
+    until = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < until:
+        with suppress(OSError), closing(socket.create_connection(("127.0.0.1", port), timeout=1)):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def find_postgresql() -> Path:
+    """Find the folder of PostgreSQL's programs; where ``CI`` or ``MODELWAY_INSTALL`` is set, install it if need be."""
+
+    def look() -> Path | None:
+        told = shutil.which("initdb")
+        places = [Path(told).resolve().parent] if told else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+        return next((place for place in reversed(places) if (place / "postgres").exists()), None)
+
+    if look() is None and (os.environ.get("CI") or os.environ.get("MODELWAY_INSTALL")) and shutil.which("apt-get"):
+        for command in (("update",), ("install", "-y", "--no-install-recommends", "postgresql")):
+            env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+            subprocess.run(["apt-get", "-q", *command], env=env, capture_output=True, check=False)
+    found = look()
+    if found is None:
+        pytest.skip("PostgreSQL is not installed; with MODELWAY_INSTALL=1, root's tests install it from Debian")
+    return found
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Callable[[], str]]:
+    """Start a PostgreSQL server on this host, and make databases in it: each call returns the URL of a new one."""
+    programs = find_postgresql()
+    with tempfile.TemporaryDirectory(prefix="modelway-postgresql-") as folder:
+        user: dict[str, Any] = {}
+        if os.geteuid() == 0:  # it refuses to run as root
+            entry = pwd.getpwnam("nobody")
+            user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+            os.chown(folder, entry.pw_uid, entry.pw_gid)
+        data, port = f"{folder}/data", free_port()
+        words = ["-D", data, "-U", "tester", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+        made = subprocess.run([programs / "initdb", *words], cwd=folder, capture_output=True, **user, check=False)
+        if made.returncode:
+            pytest.skip(f"PostgreSQL cannot make a cluster here: {made.stderr.decode().strip()}")
+        command = [programs / "postgres", "-D", data, "-p", str(port), "-k", folder]
+        command += ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+        with open(f"{folder}/log", "wb") as log:
+            server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, **user)
+        try:
+            if not listens(server, port):
+                pytest.skip(f"PostgreSQL does not start here: {Path(folder, 'log').read_text().strip()}")
+            yield _databases(f"postgresql://tester@127.0.0.1:{port}")
+        finally:
+            server.send_signal(signal.SIGINT)  # a fast shutdown: whoever is connected is cut off
+            server.wait(60)
+
+
+def _databases(server: str) -> Callable[[], str]:
+    numbers = itertools.count()
+
+    def make() -> str:
+        import psycopg
+
+        name = f"ledger{next(numbers)}"
+        with closing(psycopg.connect(f"{server}/postgres", autocommit=True)) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return f"{server}/{name}"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[dict[str, str]]:
+    """Start an S3 server on this host, with a bucket ``shared``; returns the environment that leads there."""
+    pytest.importorskip("s3fs")
+    boto3 = pytest.importorskip("boto3")
+    pytest.importorskip("moto")
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        assert listens(server, port), "moto's server does not start"
+        at = {"endpoint_url": f"http://127.0.0.1:{port}", "region_name": "us-east-1"}
+        boto3.client("s3", aws_access_key_id="key", aws_secret_access_key="secret", **at).create_bucket(Bucket="shared")
+        yield {"FSSPEC_S3_ENDPOINT_URL": at["endpoint_url"], "FSSPEC_S3_KEY": "key", "FSSPEC_S3_SECRET": "secret"}
+    finally:
+        server.terminate()
+        server.wait(30)
 
 
 def age(root: Path) -> None:

@@ -137,6 +137,14 @@ def test_what_is_logged_and_reported_arrives_and_a_report_may_stop_training(tmp_
     assert make_run(tmp_path).report(1, {}) is True, "where nobody listens, training goes on"
 
 
+def test_what_is_remembered_stays_behind_when_a_run_goes_to_a_worker(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    assert run.recall("a") is None
+    run.remember("a", [1])
+    assert run.recall("a") == [1]
+    assert pickle.loads(pickle.dumps(run)).recall("a") is None
+
+
 @pytest.mark.faults
 def test_a_scratch_disk_that_is_full_is_explained(tmp_path: Path) -> None:
     place = tmp_path / "disk"

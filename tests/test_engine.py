@@ -273,6 +273,24 @@ def test_a_refused_model_is_on_record_and_no_version(bench: Any, monkeypatch: py
         made.run(made.plan())
 
 
+def test_a_first_version_that_another_run_was_faster_with_is_a_version_and_no_error(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELWAY_WORKSPACE", str(bench.root))
+    engine = Engine.open("shop")
+    point = engine.ledger.point
+
+    def slow(project: str, alias: str, number: int, why: str, expected: Any) -> None:
+        engine.ledger.point = point  # type: ignore[method-assign]
+        point(project, alias, engine.ledger.register(project, "another", "", "r")["number"], "faster", expected)
+        point(project, alias, number, why, expected)
+
+    engine.ledger.point = slow  # type: ignore[method-assign, assignment]
+    outcome = engine.run(engine.plan())
+    assert (outcome.status, outcome.champion) == ("done", False)
+    assert engine.ledger.aliases("shop") == {"champion": 2}
+
+
 def test_an_output_that_nobody_made_is_told(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StoreError, match="artifact 0000.* is not in the store"):
         engine(bench, monkeypatch).artifact("0" * 64)
@@ -298,6 +316,12 @@ def test_a_holder_that_is_gone_is_known_to_be_dead() -> None:
     host, pid, _, chance = name.rsplit("|", 3)
     assert dead(f"{host}|{pid}|another birth|{chance}")
     assert not dead(f"elsewhere|{pid}|another birth|{chance}")
+
+
+def test_a_process_of_another_host_is_not_known_to_be_dead() -> None:
+    host, _, *rest = holder().split("|")
+    assert dead("|".join([host, "4194305", *rest]))
+    assert not dead("|".join([f"{host}x", "4194305", *rest]))
 
 
 def test_the_peak_of_a_stretch_is_its_own() -> None:

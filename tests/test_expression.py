@@ -106,6 +106,30 @@ def test_what_is_not_declared_arithmetic_is_refused_when_it_is_read(text: str) -
         Expression(text, where="conf/features.yaml:3")
 
 
+TIMES = np.asarray(["2026-01-02T05:59:59", "2026-01-03T23:30", "1969-12-31T23:00", "NaT"], dtype="M8[us]")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("hour(t)", [5, 23, 23, None]),
+        ("weekday(t)", [4, 5, 2, None]),
+        ("hour(t) < 6", [True, False, False, False]),
+        ("t >= '2026-01-03'", [False, True, False, False]),
+        ("'2026-01-02' <= t < '2026-01-03T12:00'", [True, False, False, False]),
+    ],
+)
+def test_times_have_hours_and_weekdays_and_compare_with_days(text: str, expected: list[Any]) -> None:
+    found = Expression(text)({"t": TIMES})
+    assert [None if value != value else value for value in found.tolist()] == expected
+
+
+@pytest.mark.parametrize(("text", "said"), [("hour(x)", "of a time"), ("t > 'soon'", "soon")])
+def test_what_is_no_time_is_explained(text: str, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        Expression(text)({"x": np.arange(4.0), "t": TIMES})
+
+
 def test_a_misspelt_function_or_column_gets_the_nearest() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'sqrt'"):
         Expression("sqr(a)")

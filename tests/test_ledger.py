@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +15,12 @@ from modelway.ledger import Ledger, new_id
 from modelway.values.artifact import dumps
 
 
-@pytest.fixture(params=["sqlite", "sqlalchemy"])
+@pytest.fixture(params=["sqlite", "sqlalchemy", pytest.param("postgresql", marks=pytest.mark.faults)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The same file through the standard library, and through SQLAlchemy as any other database."""
+    """The same file through the standard library and through SQLAlchemy, and a PostgreSQL server."""
+    if request.param == "postgresql":
+        made: str = request.getfixturevalue("postgresql")()
+        return made
     path = tmp_path / "ledger.db"
     return str(path) if request.param == "sqlite" else f"sqlite+pysqlite:///{path}"
 
@@ -267,8 +268,124 @@ def test_a_lease_is_renewed_from_another_thread_while_a_decision_is_written(ledg
 
 def test_a_ledger_of_a_later_layout_is_refused(ledger: Ledger, url: str) -> None:
     ledger.db.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
-    with pytest.raises(LedgerError, match="has layout 99, and this Modelway knows 1.*Upgrade"):
+    with pytest.raises(LedgerError, match="has layout 99, and this Modelway knows 2.*Upgrade"):
         Ledger(url)
+
+
+#: The tables that the first release made, and a row of each kind that must outlive it.
+FIRST = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE runs (
+  id TEXT PRIMARY KEY, project TEXT NOT NULL, created TEXT NOT NULL, finished TEXT, status TEXT NOT NULL,
+  actor TEXT NOT NULL, parent TEXT, overrides TEXT NOT NULL, config TEXT NOT NULL, code TEXT NOT NULL,
+  environment TEXT NOT NULL, note TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE tags (run TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (run, name));
+CREATE TABLE steps (
+  run TEXT NOT NULL, name TEXT NOT NULL, place INTEGER NOT NULL, stage TEXT NOT NULL, status TEXT NOT NULL,
+  fingerprint TEXT NOT NULL, digest TEXT NOT NULL, reason TEXT NOT NULL, wall REAL NOT NULL, cpu REAL NOT NULL,
+  peak BIGINT NOT NULL, bytes BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run, name));
+CREATE TABLE scores (
+  run TEXT NOT NULL, metric TEXT NOT NULL, phase TEXT NOT NULL, value REAL, low REAL, high REAL, std REAL,
+  support BIGINT, PRIMARY KEY (run, metric, phase));
+CREATE TABLE versions (
+  project TEXT NOT NULL, number INTEGER NOT NULL, model TEXT NOT NULL, bundle TEXT NOT NULL, run TEXT NOT NULL,
+  created TEXT NOT NULL, PRIMARY KEY (project, number));
+CREATE TABLE aliases (
+  project TEXT NOT NULL, alias TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (project, alias));
+CREATE TABLE events (
+  seq INTEGER PRIMARY KEY, at TEXT NOT NULL, actor TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
+  body TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL);
+CREATE TABLE leases (
+  fingerprint TEXT PRIMARY KEY, holder TEXT NOT NULL, token INTEGER NOT NULL, expires REAL NOT NULL);
+INSERT INTO meta VALUES ('schema', '1');
+INSERT INTO runs VALUES ('aa1', 'shop', 't', NULL, 'done', 'me', NULL, '[]', '{}', '{}', 'e', 'kept', '{}');
+INSERT INTO scores VALUES ('aa1', 'auc', 'test', 0.5, NULL, NULL, NULL, 9);
+INSERT INTO aliases VALUES ('shop', 'champion', 3);
+INSERT INTO leases VALUES ('f', 'a', 7, 0)
+"""
+
+
+def test_a_ledger_of_the_first_layout_is_migrated_by_whoever_opens_it_first_and_keeps_what_it_held(url: str) -> None:
+    from modelway.ledger.database import connect
+
+    db = connect(url)
+    for statement in FIRST.split(";"):
+        db.execute(statement)
+    assert not [error for error in at_once(4, lambda i: Ledger(url)) if isinstance(error, Exception)]
+    ledger = Ledger(url)
+    assert ledger.run("aa1")["note"] == "kept"
+    assert ledger.aliases("shop") == {"champion": 3}
+    assert ledger.lease("f", "b", living) == 8
+    ledger.measured("aa1", [{"metric": "log", "phase": "test", "value": 1 / 3, **dict.fromkeys(EMPTY)}])
+    assert [row["value"] for row in ledger.scores(["aa1"])] == [0.5, 1 / 3]
+    assert ledger.trials("none") == []
+
+
+EMPTY = ("low", "high", "std", "support")
+
+
+def test_numbers_come_back_as_they_were(ledger: Ledger) -> None:
+    enter(ledger, "aa1")
+    ledger.step("aa1", step("model", 0, wall=1 / 3, cpu=1e9 + 1 / 3))
+    ledger.measured("aa1", [{"metric": "log", "phase": "test", "value": 0.1 + 0.2, **dict.fromkeys(EMPTY)}])
+    assert [(row["wall"], row["cpu"]) for row in ledger.steps("aa1")] == [(1 / 3, 1e9 + 1 / 3)]
+    assert ledger.scores(["aa1"])[0]["value"] == 0.1 + 0.2
+
+
+def sweep(ledger: Ledger, id: str = "s1", **more: Any) -> str:
+    ledger.sweep_start({"id": id, "project": "shop", "name": f"content of {id}", **more})
+    return id
+
+
+def test_a_sweep_and_its_trials_come_back(ledger: Ledger, url: str) -> None:
+    sweep(ledger, overrides=["a=1,2"], body={"space": {"a": [1, 2]}}, actor="tester")
+    ledger.trial("s1", {"name": "two", "place": 1, "overrides": ["a=2"]})
+    ledger.trial("s1", {"name": "one", "place": 0, "overrides": ["a=1"], "status": "running", "run": "aa1"})
+    ledger.trial("s1", {"name": "one", "status": "done", "vals": {"auc": 1 / 3}, "seconds": 0.1})
+    ledger.trial("s1", {"name": "two", "status": "failed", "error": "It's the data; 100% of it"})
+    ledger.sweep_finish("s1", "partial")
+    again = Ledger(url)
+    found = again.sweep("s")
+    assert {key: found[key] for key in ("project", "status", "actor", "name", "overrides", "body")} == {
+        "project": "shop", "status": "partial", "actor": "tester", "name": "content of s1",
+        "overrides": ["a=1,2"], "body": {"space": {"a": [1, 2]}},
+    }  # fmt: skip
+    assert found["finished"] >= found["created"]
+    one, two = again.trials("s1")
+    assert (one["name"], one["overrides"], one["run"], one["status"]) == ("one", ["a=1"], "aa1", "done")
+    assert (one["vals"], one["seconds"], one["error"]) == ({"auc": 1 / 3}, 0.1, "")
+    assert (two["name"], two["overrides"], two["run"], two["status"]) == ("two", ["a=2"], None, "failed")
+    assert two["error"] == "It's the data; 100% of it"
+
+
+def test_a_sweep_that_goes_on_keeps_its_trials_and_is_not_finished(ledger: Ledger) -> None:
+    sweep(ledger, created="2026-01-01")
+    ledger.trial("s1", {"name": "one", "status": "done", "vals": {"auc": 0.5}})
+    ledger.sweep_finish("s1", "stopped")
+    sweep(ledger, created="2027-01-01", overrides=["a=1,2,3"])
+    ledger.trial("s1", {"name": "one"})
+    found = ledger.sweep("s1")
+    assert (found["created"], found["finished"], found["status"]) == ("2026-01-01", None, "running")
+    assert found["overrides"] == ["a=1,2,3"]
+    assert [(t["status"], t["vals"]) for t in ledger.trials("s1")] == [("done", {"auc": 0.5})]
+
+
+def test_sweeps_are_found_by_beginning_by_content_and_by_project_newest_first(ledger: Ledger) -> None:
+    for id in ("s1", "s2"):
+        sweep(ledger, id)
+    sweep(ledger, "t1", project="other", name="content of s1")
+    assert [row["id"] for row in ledger.sweeps()] == ["t1", "s2", "s1"]
+    assert [row["id"] for row in ledger.sweeps("shop", limit=1)] == ["s2"]
+    assert ledger.sweep("content of s1")["id"] == "t1"
+    with pytest.raises(ConfigError, match="Several sweeps begin with 's'.*s2, s1"):
+        ledger.sweep("s")
+    with pytest.raises(ConfigError, match="no sweep 's3'.*Known here: s1, s2, t1"):
+        ledger.sweep("s3")
+
+
+def test_a_trial_with_a_column_that_there_is_not_is_refused(ledger: Ledger) -> None:
+    with pytest.raises(KeyError, match="value"):
+        ledger.trial("s1", {"name": "one", "value": 3})
 
 
 def test_a_file_that_is_no_ledger_is_told_and_left_alone(tmp_path: Path) -> None:
@@ -278,12 +395,15 @@ def test_a_file_that_is_no_ledger_is_told_and_left_alone(tmp_path: Path) -> None
     assert (tmp_path / "ledger.db").read_text().startswith("these are notes")
 
 
-def test_a_broken_ledger_is_an_error_of_ours(ledger: Ledger, tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
-        other.execute("DROP TABLE runs")
-        other.commit()
-    with pytest.raises(LedgerError, match="no such table: runs"):
+def test_a_broken_ledger_is_an_error_of_ours(ledger: Ledger, url: str) -> None:
+    Ledger(url).db.execute("DROP TABLE runs")
+    with pytest.raises(LedgerError, match='no such table: runs|relation "runs" does not exist'):
         ledger.runs()
+
+
+def test_a_database_of_a_kind_that_is_not_known_is_refused() -> None:
+    with pytest.raises(LedgerError, match="SQLite or PostgreSQL, and not in mysql"):
+        Ledger("mysql://root@127.0.0.1:1/db")
 
 
 @pytest.mark.parametrize("url", ["postgresql+nothere://u:secret@h/db", "sqlite+pysqlite:////nowhere/at/all.db"])
@@ -300,3 +420,36 @@ def test_what_runs_on_record_need_is_kept(ledger: Ledger) -> None:
     ledger.register("shop", "m", "b", "a1")
     assert ledger.needed() == {"a1", "a2", "a3"}
     assert ledger.needed(keep=1) == {"a1", "a3"}
+
+
+def test_what_some_runs_need_is_told_with_their_environment_and_their_code(ledger: Ledger) -> None:
+    for id in ("a1", "a2"):
+        enter(ledger, id)
+        ledger.step(id, step("model", 0, fingerprint=id))
+    ledger.step("a2", step("gate", 1, fingerprint="", status="failed"))
+    ledger.finish("a2", "done", code={"project": {"dirty": "patch"}})
+    assert ledger.needed(runs=["a2"]) == {"a2"}
+    assert ledger.provenance(["a1"]) == {("Environment", "e1")}
+    assert ledger.provenance() == {("Environment", "e1"), ("Patch", "patch")}
+
+
+def test_who_waits_for_a_lease_keeps_no_writer_waiting(ledger: Ledger, url: str) -> None:
+    other = Ledger(url)
+    other.lease("f", "a", living)
+    with ledger.db.transaction():
+        ledger.note("none", "the turn is taken")
+        assert other.lease("f", "b", living) is None
+
+
+def test_hosts_whose_clocks_differ_agree_on_when_a_lease_runs_out(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = ledger.lease("f", "a", living)
+    assert token is not None
+    monkeypatch.setattr(time, "time", lambda: 4e9)
+    assert ledger.lease("f", "b", living) is None
+    assert ledger.renew("f", token)
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    assert ledger.lease("f", "b", living) is None
+    assert ledger.lease("g", "b", living, seconds=-1) == 1
+    assert ledger.lease("g", "c", living) == 2

@@ -18,20 +18,36 @@ import pytest
 
 from modelway.errors import StoreError
 from modelway.store import Manifest, Store, sha256
+from modelway.store.transfer import carry
 
 KEY = "ab" + "0" * 62
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(params=["local", "memory", pytest.param("s3", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A store of each backend, with its warnings in ``store.told``."""
     told: list[str] = []
-    url = str(tmp_path / "store") if request.param == "local" else f"memory://{tmp_path.name}"
-    made = Store(url, scratch=tmp_path / "scratch", warn=told.append)
+    urls = {
+        "local": str(tmp_path / "store"),
+        "memory": f"memory://{tmp_path.name}",
+        "s3": f"s3://shared/{tmp_path.name}",
+    }
+    if request.param == "s3":
+        request.getfixturevalue("reach_s3")
+    made = Store(urls[request.param], scratch=tmp_path / "scratch", warn=told.append)
     made.told = told  # type: ignore[attr-defined]
     yield made
     if request.param == "memory":
         made._backend.fs.rm(made._backend.base, recursive=True)  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def reach_s3(s3: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lead ``s3://`` to the tests' server in this process too, whose configuration may have been read already."""
+    import fsspec
+
+    settings = {key.removeprefix("FSSPEC_S3_").lower(): value for key, value in s3.items()}
+    monkeypatch.setitem(fsspec.config.conf, "s3", settings)
 
 
 def fresh(store: Store, folder: Path) -> Store:
@@ -229,10 +245,154 @@ def test_a_corrupt_cached_copy_does_not_cost_the_remote_its_artifact(tmp_path: P
     assert store.has(digest, 4)
 
 
+# Another process, and another host
+
+
 def test_a_store_travels_to_workers(tmp_path: Path) -> None:
-    store = Store(str(tmp_path / "store"))
+    def callback(text: str) -> None:  # cannot be pickled
+        raise AssertionError
+
+    store = Store(str(tmp_path / "store"), warn=callback)
     digest, _ = store.put_bytes(b"data")
-    assert pickle.loads(pickle.dumps(store)).open(digest).read_bytes() == b"data"
+    sent = pickle.dumps(store)
+    there = pickle.loads(sent)
+    assert there.open(digest).read_bytes() == b"data"
+    more, _ = there.put_bytes(b"more")
+    assert Store(store.url).open(more).read_bytes() == b"more"
+    assert pickle.loads(sent) is there, "a worker would verify each file once per task"
+
+
+def test_a_remote_store_travels_without_its_scratch_folder(store: Store, tmp_path: Path) -> None:
+    digest, _ = store.put_bytes(b"data")
+    words = (store.url, store.identity, "/nowhere/at/all/scratch")
+    there = store.__reduce__()[0](*words)
+    assert there.open(digest).read_bytes() == b"data"
+    assert not str(there.scratch).startswith("/nowhere")
+
+
+def test_a_relative_store_means_the_same_folder_wherever_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = Store("store")
+    digest, _ = store.put_bytes(b"data")
+    sent = pickle.dumps(store)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert pickle.loads(sent).open(digest).read_bytes() == b"data"
+
+
+@pytest.mark.parametrize("instead", ["nothing", "another store"])
+def test_a_worker_that_does_not_see_the_store_says_so_and_writes_nowhere(tmp_path: Path, instead: str) -> None:
+    store = Store(str(tmp_path / "store"))
+    kept = commit(store)
+    sent = pickle.dumps(store)
+    os.rename(tmp_path / "store", tmp_path / "mounted elsewhere")
+    if instead == "another store":
+        pickle.dumps(Store(str(tmp_path / "store")))
+    before = sorted((tmp_path / "store").rglob("*"))
+    there = pickle.loads(sent)
+    for act in (
+        lambda: there.open(kept.files["thing.bin"][0]),
+        lambda: there.put_bytes(b"more"),
+        lambda: there.lookup(KEY),
+        lambda: there.commit(kept),
+        lambda: there.has(kept.files["thing.bin"][0]),
+    ):
+        with pytest.raises(StoreError, match="does not see the store.*a shared folder, or a URL"):
+            act()
+    assert sorted((tmp_path / "store").rglob("*")) == before
+    if instead == "nothing":
+        os.rename(tmp_path / "mounted elsewhere", tmp_path / "store")
+        assert there.lookup(KEY) == kept, "it is there now"
+
+
+def test_a_file_system_whose_package_is_missing_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fsspec.registry  # noqa: F401
+
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, "s3", raising=False)
+    with pytest.raises(StoreError, match=r"modelway\[s3\]"):
+        Store("s3://bucket/store", tmp_path).lookup(KEY)
+
+
+@pytest.mark.slow
+def test_a_bucket_that_is_not_there_is_explained_and_not_made(reach_s3: None, tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(StoreError, match="bucket does not exist.*Make its bucket"):
+            Store("s3://nosuchbucket/store", tmp_path).put_bytes(b"data")
+
+
+# From one store to another
+
+
+def filled(folder: Path, count: int = 6) -> Store:
+    """A store of some artifacts; each has a file of its own, and one that all share."""
+    store = Store(str(folder))
+    shared = store.put_bytes(b"shared" * 1000)
+    for i in range(count):
+        files = {"own.bin": store.put_bytes(bytes([i]) * 5000), "shared.bin": shared}
+        store.commit(Manifest(f"{i:064x}", "Thing", files, {"i": i}))
+    return store
+
+
+def keys(store: Store) -> list[str]:
+    return [manifest.fingerprint for manifest in store.manifests()]
+
+
+def test_what_is_carried_to_another_store_is_the_same_there_and_is_carried_once(store: Store, tmp_path: Path) -> None:
+    source = filled(tmp_path / "source")
+    done = carry(source, store, [*keys(source), KEY])
+    assert (done.artifacts, done.present, done.absent) == (6, 0, 1)
+    assert (done.files, done.bytes, done.shared) == (7, 36_000, 0)
+    assert list(fresh(store, tmp_path).manifests()) == list(source.manifests())
+    again = carry(source, store, keys(source))
+    assert (again.artifacts, again.present, again.files, again.bytes) == (0, 6, 0, 0)
+    back = Store(str(tmp_path / "back"))
+    carry(fresh(store, tmp_path), back, keys(source)[:2])
+    for manifest in back.manifests():
+        for digest, size in manifest.files.values():
+            assert back.open(digest).stat().st_size == size
+    assert keys(back) == keys(source)[:2]
+
+
+def test_an_artifact_that_another_made_first_stays(store: Store, tmp_path: Path) -> None:
+    source = Store(str(tmp_path / "source"))
+    commit(source, data=b"later")
+    first = commit(store, data=b"first")
+    carry(source, store, [KEY])
+    assert store.lookup(KEY) == first
+
+
+def test_a_corrupt_file_is_not_carried_and_its_artifact_does_not_appear(store: Store, tmp_path: Path) -> None:
+    source = filled(tmp_path / "source", 3)
+    harmed = source.lookup(f"{1:064x}")
+    assert harmed is not None
+    overwrite(source, object_of(harmed.files["own.bin"][0]), bytes([7]) * 5000)
+    with pytest.raises(StoreError, match="do not match its digest"):
+        carry(Store(source.url), store, keys(source))
+    assert harmed.fingerprint not in keys(store)
+    done = carry(Store(source.url), store, [f"{i:064x}" for i in range(3)])
+    assert (done.artifacts, done.absent) == (2, 1)
+
+
+def test_a_carriage_that_is_interrupted_leaves_nothing_by_half_and_goes_on_where_it_was(
+    store: Store, tmp_path: Path
+) -> None:
+    source = filled(tmp_path / "source", 40)
+
+    def stop(done: int, total: int, size: int) -> None:
+        if done == 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        carry(source, store, keys(source), stop)
+    assert keys(fresh(store, tmp_path)) == []
+    done = carry(source, store, keys(source))
+    assert done.artifacts == 40
+    assert done.shared >= 9
+    assert done.files + done.shared == 41
+    assert list(fresh(store, tmp_path).manifests()) == list(source.manifests())
 
 
 # What happens to a process
@@ -363,3 +523,11 @@ def test_a_store_below_a_file_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be written"):
         Store(str(tmp_path / "file" / "store")).put_bytes(b"data")
+
+
+@pytest.mark.faults
+def test_a_workspace_writes_into_a_store_on_another_disk(mounted: Callable[..., Path], tmp_path: Path) -> None:
+    from modelway.workspace import Workspace
+
+    store = Workspace(tmp_path).store(str(mounted() / "store"))
+    assert commit(store) == store.lookup(KEY)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from modelway.errors import ConfigError
-from modelway.workspace import Workspace
+from modelway.workspace import Memory, Workspace
 
 
 @pytest.fixture(autouse=True)
@@ -87,3 +87,37 @@ def test_store_and_ledger_lie_in_the_workspace_unless_told(tmp_path: Path, url: 
     assert place.store(url).url.endswith(str(tmp_path / at))
     ledger = place.ledger(f"{url}/other.db" if url else "")
     assert ledger.url == str(tmp_path / at / ("other.db" if url else "ledger.db"))
+
+
+def test_what_is_remembered_is_there_in_the_next_run_beside_what_others_wrote(tmp_path: Path) -> None:
+    write, path = Workspace(tmp_path).write_cache, tmp_path / "deep" / "remembered.json"
+    one, two = Memory(path), Memory(path)
+    one["a"], two["b"] = 1, [2]
+    assert "a" in one
+    assert "b" not in one
+    one.save(write)
+    two.save(write)
+    assert Memory(path).get("a") == 1
+    assert Memory(path).get("b") == [2]
+    assert Memory(path).get("c") is None
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"{cut"])
+def test_a_broken_memory_is_an_empty_one(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "remembered.json"
+    path.write_bytes(content)
+    found = Memory(path)
+    assert found.get("a") is None
+    found["a"] = 1
+    found.save(Workspace(tmp_path).write_cache)
+    assert Memory(path).get("a") == 1
+
+
+def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Memory, "MOST", 3)
+    path = tmp_path / "remembered.json"
+    for i in range(5):
+        found = Memory(path)
+        found[f"k{i}"] = i
+        found.save(Workspace(tmp_path).write_cache)
+    assert [Memory(path).get(f"k{i}") for i in range(5)] == [None, None, 2, 3, 4]

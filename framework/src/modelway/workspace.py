@@ -2,19 +2,65 @@
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
+from collections import UserDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modelway.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from modelway.ledger import Ledger
     from modelway.store import Store
+
+
+class Memory(UserDict[str, Any]):
+    """What components remember from run to run: plain JSON by key, in a file that can be deleted at any time.
+
+    Args:
+        path: The file; read when something is first asked for.
+    """
+
+    #: Most entries; beyond, those that were remembered first are forgotten.
+    MOST = 50_000
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path, self._new = path, dict[str, Any]()
+        self._read = False
+
+    def __getitem__(self, key: str) -> Any:
+        if not self._read:
+            self.data, self._read = {**self._load(), **self._new}, True
+        return super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        with suppress(KeyError):
+            self[str(key)]
+            return True
+        return False
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.data[key] = self._new[key] = value
+
+    def _load(self) -> dict[str, Any]:
+        try:
+            found = json.loads(self.path.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def save(self, write: Callable[[Path, bytes], None]) -> None:
+        """Write what is new through ``write(path, data)``, beside what other processes wrote."""
+        if self._new:
+            kept = {key: value for key, value in self._load().items() if key not in self._new} | self._new
+            write(self.path, json.dumps(dict(list(kept.items())[-self.MOST :])).encode())
+            self._new = {}
 
 
 @dataclass(frozen=True)
@@ -31,6 +77,11 @@ class Workspace:
     def state(self) -> Path:
         """The folder of store, ledger, bundles and caches."""
         return self.root / ".modelway"
+
+    @property
+    def own_ledger(self) -> str:
+        """The workspace's own ledger."""
+        return str(self.state / "ledger.db")
 
     @property
     def cache(self) -> Path:
@@ -86,14 +137,17 @@ class Workspace:
                 aside.unlink(missing_ok=True)
 
     def store(self, url: str = "", warn: Callable[[str], None] = lambda text: None) -> Store:
-        """Open the workspace's store, or another one by URL."""
-        from modelway.store import Store
+        """Open a store by URL; by default ``MODELWAY_STORE``, or the workspace's own."""
+        from modelway.store import Store, is_local
 
+        url = url or os.environ.get("MODELWAY_STORE", "")
         place = url if "://" in url else str(self.root / url) if url else str(self.state)
-        return Store(place, self.state / "tmp", warn)
+        # Files on their way into a folder must lie on its disk, to be renamed into place
+        return Store(place, None if is_local(place) else self.state / "tmp", warn)
 
     def ledger(self, url: str = "") -> Ledger:
-        """Open the workspace's ledger, or another one by URL."""
+        """Open a ledger by URL; by default ``MODELWAY_LEDGER``, or the workspace's own."""
         from modelway.ledger import Ledger
 
-        return Ledger(url if "://" in url else str(self.root / url) if url else str(self.state / "ledger.db"))
+        url = url or os.environ.get("MODELWAY_LEDGER", "")
+        return Ledger(url if "://" in url else str(self.root / url) if url else self.own_ledger)

@@ -154,7 +154,7 @@ def test_only_true_rows_are_kept_and_every_drop_is_logged(tmp_path: Path, parts:
     before, after, logged = filtered(tmp_path, "b > 0", sample(), parts)
     assert after.arrow() == before.arrow().filter(pa.array([True, True, False, True, True, False]))
     assert after.columns == before.columns
-    assert logged == {"rows_kept": 4, "rows_dropped": 2}
+    assert logged == {"rows": {"in": 6, "out": 4, "dropped": {"b > 0": 2}}}
 
 
 def test_parts_without_a_drop_are_not_written_again(tmp_path: Path) -> None:

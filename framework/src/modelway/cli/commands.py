@@ -18,6 +18,9 @@ COMMANDS = {
     "plan": Command(
         "plan", "Compose and run", "say what 'run' would do, and why; --why KEY says where a value is from"
     ),
+    "check": Command(
+        "check", "Compose and run", "check a project's data alone, and report all that is broken: for CI and pre-commit"
+    ),
     "schema": Command("schema", "Compose and run", "write a JSON Schema of the configuration, for editors"),
     "runs": Command("runs", "Look back", "list runs; search by project, metric, tag, parameter; tag and note them"),
     "sweeps": Command("sweeps", "Look back", "list sweeps; show one, follow it while it goes on, draw it"),
@@ -27,6 +30,8 @@ COMMANDS = {
         "explain_change", "Look back", "say what moved a metric between two runs: data, config, code, environment, chance"
     ),
     "trace": Command("trace", "Look back", "follow a run, model or bundle back to configuration, code and data"),
+    "data": Command("data", "Look at data", "profile, describe and compare tables; what was kept aside; infer and compare schemas"),
+    "outputs": Command("outputs", "Look at data", "compare two models' predictions on the same rows, in sum and row by row"),
     "models": Command("models", "Release", "list model versions and their aliases"),
     "promote": Command("promote", "Release", "make a model version the champion"),
     "bundle": Command("bundle", "Release", "package a project's model, or unpack a version's bundle"),
@@ -34,6 +39,7 @@ COMMANDS = {
     "score": Command("score", "Release", "score a file of rows with a model"),
     "plugins": Command("plugins", "Keep house", "list plugins and components; describe one"),
     "doctor": Command("doctor", "Keep house", "check plugins, store, ledger and environment"),
+    "names": Command("names", "Keep house", "find names that break the convention, and propose good ones"),
     "completion": Command("completion", "Keep house", "print a script for tab completion: bash, zsh or fish"),
     "store": Command(
         "store", "Keep house", "verify the store, remove what no run on record needs, push to or pull from a shared one"

@@ -125,7 +125,10 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
-        if event.kind == "step_progress":
+        if event.kind == "step_progress" and "dashboard" in event.body:
+            self._clear()
+            print(f"  {paint('cluster', 'cyan')} {cluster(event.body)}", flush=True)
+        elif event.kind == "step_progress":
             self._moving(event)
         elif event.kind == "step_started" and (self.live or "waiting" in str(event.body.get("reason"))):
             self._clear()
@@ -168,6 +171,15 @@ class Progress:
     def _clear(self) -> None:
         if self.live:
             print("\r\x1b[2K", end="")
+
+
+def cluster(shape: Mapping[str, Any]) -> str:
+    """Return how many workers there are, and where their dashboard is."""
+    workers, threads = shape.get("workers", 0), shape.get("threads", 1)
+    told = f"{workers} worker{'s' if workers != 1 else ''}"
+    if threads != 1:
+        told += f" of {threads} threads" if isinstance(threads, int) else f" of {', '.join(map(str, threads))} threads"
+    return f"{told}  {shape['dashboard'] or ''}".rstrip()
 
 
 def facts(body: Any) -> str:

@@ -19,6 +19,7 @@ from modelway import naming
 from modelway.config import compose
 from modelway.context import Event, Run
 from modelway.engine import meter
+from modelway.engine.findings import findings_text
 from modelway.errors import ConflictError, DataError, GateError, PluginError, StoreError, explained
 from modelway.experiment import Experiment
 from modelway.fingerprint import StatCache, digest
@@ -43,6 +44,8 @@ class Outcome:
         cached: Names of the steps that were found.
         version: The registered model version, if one was.
         champion: Whether that version became the champion now.
+        lenient: Whether it goes on where a check finds what stops a run.
+        broken: Names of the checks that found such things.
     """
 
     run: str
@@ -52,6 +55,8 @@ class Outcome:
     version: Row | None = None
     champion: bool = False
     seconds: float = 0.0
+    lenient: bool = False
+    broken: list[str] = field(default_factory=list)
 
     def summary(self, step: str) -> dict[str, Any]:
         """Return the summary of a step's output; empty where the step was not part of the run."""
@@ -141,8 +146,14 @@ class Engine:
         self._save_caches()
         return plan
 
-    def run(self, plan: Plan, *, note: str = "", parent: str | None = None) -> Outcome:
+    def run(self, plan: Plan, *, note: str = "", parent: str | None = None, lenient: bool = False) -> Outcome:
         """Carry a plan out.
+
+        Args:
+            plan: The plan.
+            note: A note to keep with the run.
+            parent: The run that it belongs to.
+            lenient: Go on where a check finds what stops a run; the run ends as ``failed`` then.
 
         Raises:
             GateError: a gate refused the model; everything up to it is committed.
@@ -163,9 +174,10 @@ class Engine:
         row["body"] = {"root": str(self.experiment.root), "origin": dict(self.experiment.origin)}
         self.ledger.start(row, settings.tags)
         self._tell("run_started", outcome.run, "", {"steps": [[p.step.name, p.mark] for p in plan.steps]})
+        outcome.lenient = lenient
         try:
             self._carry_out(plan, outcome)
-            outcome.status = "done"
+            outcome.status = "failed" if outcome.broken else "done"
         except GateError:
             outcome.status = "refused"
             raise
@@ -211,7 +223,9 @@ class Engine:
         """Enter what a step's output means for the run, and stop where it says so."""
         summary = manifest.facts.get("summary", {})
         if step.stage == "validate" and not summary.get("passed", True):
-            raise DataError(findings_text(summary), where=f"step {step.name}", mend="Mend the data, or the schema")
+            outcome.broken.append(step.name)
+            if not outcome.lenient:
+                raise DataError(findings_text(summary), where=f"step {step.name}", mend="Mend the data, or the schema")
         if step.stage == "evaluate":
             self.ledger.measured(outcome.run, summary["measured"])
         if step.stage == "gate" and not summary["passed"]:
@@ -222,7 +236,7 @@ class Engine:
             )  # fmt: skip
 
     def _register(self, outcome: Outcome) -> None:
-        if "scoring" not in outcome.steps:
+        if "scoring" not in outcome.steps or outcome.broken:
             return
         bundle = outcome.steps.get("package")
         project = self.experiment.project
@@ -368,16 +382,3 @@ def unpack(store: Store, manifest: Manifest, folder: Path) -> Path:
             shutil.rmtree(aside, ignore_errors=True)
             raise
     return folder
-
-
-def findings_text(summary: Mapping[str, Any]) -> str:
-    """Return all findings of a check as one paragraph with a line each."""
-    stops = [item for item in summary["items"] if item["severity"] == "stop"]
-    lines = [f"The data breaks {len(stops)} declared rule{'s' if len(stops) != 1 else ''}:"]
-    for item in stops:
-        where = f", rows {', '.join(map(str, item['rows'][:3]))}" if item["rows"] else ""
-        samples = f": {', '.join(map(repr, item['samples'][:3]))}" if item["samples"] else ""
-        lines.append(
-            f"  {item['column'] or 'table'}: {item['text'] or item['rule']} ({item['count']} rows{where}{samples})"
-        )
-    return "\n".join(lines)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 from modelway.component import Component
 from modelway.context import Run
+from modelway.errors import PluginError
 from modelway.schema import Schema, Task
 from modelway.values import Columns, Findings, Profile, Split, Table
 
@@ -40,6 +41,8 @@ class Preparer(Component, ABC):
     stage: ClassVar[str] = "prepare"
     #: Whether a row's result needs that row only, so that the step travels with the model into the service.
     row: ClassVar[bool] = False
+    #: Whether the result depends on ``run.schema``, so that the step is made anew when that changes.
+    of_schema: ClassVar[bool] = False
 
     @abstractmethod
     def prepare(self, tables: Mapping[str, Table], run: Run) -> Table:
@@ -114,6 +117,52 @@ class Profiler(Component, ABC):
     @abstractmethod
     def finish(self, summary: Any) -> Profile:
         """Turn the summary of all rows into a profile."""
+
+    def describe(self, profile: Profile) -> dict[str, Any]:
+        """Return what a profile says, as plain JSON.
+
+        ``table`` holds ``rows`` and, where there is a time, its ``volume``; ``columns``, by name, any of ``type``,
+        ``role``, ``missing``, ``distinct``, ``mean``, ``std``, ``min``, ``max``, ``quantiles``, ``top``, ``target``;
+        ``warnings``, worst first, have ``column``, ``severity`` and ``text``.
+
+        Raises:
+            PluginError: the profiler cannot.
+        """
+        raise self._cannot("describe a profile")
+
+    def diff(self, a: Profile, b: Profile, months: Mapping[str, Profile] | None = None) -> dict[str, Any]:
+        """Return what differs in ``b`` from the reference ``a``, as plain JSON.
+
+        ``rows`` are those of both; ``added`` and ``removed`` name columns; ``columns`` hold, by name, ``verdict``
+        (``same``, ``moved``, ``far`` or ``passing``), ``why`` and measures such as ``psi``; ``order`` names the worst
+        first. With ``months``, profiles by month, each column has its ``psi`` against ``a`` by month in ``by_month``.
+
+        Raises:
+            PluginError: the profiler cannot.
+        """
+        raise self._cannot("compare profiles")
+
+    def page(self, profile: Profile, title: str) -> str:
+        """Return a page about a profile, as HTML that needs nothing from elsewhere.
+
+        Raises:
+            PluginError: the profiler cannot.
+        """
+        raise self._cannot("make a page")
+
+    def diff_page(self, a: Profile, b: Profile, title: str, months: Mapping[str, Profile] | None = None) -> str:
+        """Return a page about what ``diff`` tells, as HTML that needs nothing from elsewhere.
+
+        Raises:
+            PluginError: the profiler cannot.
+        """
+        raise self._cannot("make a page of two profiles")
+
+    def _cannot(self, what: str) -> PluginError:
+        return PluginError(
+            f"The profiler '{self.name}' does not {what}", where=self.distribution,
+            mend="Declare 'profile: {use: profile}' of the distribution modelway-profile",
+        )  # fmt: skip
 
 
 class Splitter(Component, ABC):

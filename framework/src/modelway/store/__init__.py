@@ -4,6 +4,7 @@ Layout below the store's root, a local folder or any fsspec URL::
 
     objects/ab/abcdef...     blobs, named by their SHA-256
     index/ab/abcdef....json  manifests, named by fingerprint
+    identity                 a random word, by which another process knows that it sees the same store
     tmp/                     files being written (local stores only)
 
 A blob is written aside, synced and renamed; a manifest appears only after every blob that it names. So a process killed
@@ -12,86 +13,91 @@ at any instant leaves nothing but unreferenced blobs, which ``gc`` removes. The 
 
 from __future__ import annotations
 
+import atexit
+import functools
 import hashlib
 import json
 import os
+import platform
 import re
+import shutil
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from modelway.errors import StoreError, explained
-from modelway.store.backends import Local, Remote
-from modelway.values.artifact import Files, dumps
+from modelway.store.backends import Local, Remote, sync_file
+from modelway.store.folders import Reading, Writing
+from modelway.store.manifest import SCHEMA, Manifest, file_digest, read_manifest, sha256
+from modelway.values.artifact import dumps
 
-#: Layout of manifests; a manifest of another number is a miss.
-SCHEMA = 1
+__all__ = ["SCHEMA", "Manifest", "Reading", "Store", "Writing", "file_digest", "sha256"]
+
 _CHUNK = 1 << 20
-_DIGEST = re.compile("[0-9a-f]{64}")
 _ASIDE = re.compile("[0-9]+-[0-9a-f]{32}")
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What was computed under a fingerprint.
-
-    Attributes:
-        fingerprint: The key.
-        kind: Kind of the value.
-        files: Digest and size in bytes of each file, by name.
-        facts: The ingredients of the fingerprint, the run that computed it, what it cost and logged.
-    """
-
-    fingerprint: str
-    kind: str
-    files: dict[str, tuple[str, int]]
-    facts: dict[str, Any] = field(default_factory=dict)
-    schema: int = SCHEMA
-
-    @property
-    def digest(self) -> str:
-        """Identity of the content: equal for equal files of one kind, whoever computed them."""
-        return sha256(dumps([self.kind, {name: digest for name, (digest, _) in sorted(self.files.items())}]))
-
-    @property
-    def bytes(self) -> int:
-        """Size of all files."""
-        return sum(size for _, size in self.files.values())
-
-
-def sha256(data: bytes) -> str:
-    """Return the SHA-256 of some bytes, in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+_IDENTITY = "identity"
 
 
 class Store:
-    """Artifacts by fingerprint, blobs by digest.
+    """Artifacts by fingerprint, blobs by digest. Sent to another process, it leaves its callback behind.
 
     Args:
         url: A local folder, or an fsspec URL (``s3://bucket/prefix``, ``memory://x``).
-        scratch: Local folder for files on their way; by default ``tmp`` inside a local store.
+        scratch: Local folder for files on their way; by default ``tmp`` inside a local store, and a temporary folder of
+            this process for another one.
         warn: Told of index entries that cannot be read; each counts as a miss.
     """
 
     def __init__(self, url: str, scratch: Path | None = None, warn: Callable[[str], None] = lambda text: None) -> None:
-        self.url, self.warn = url, warn
-        local = url.removeprefix("file://") if "://" not in url or url.startswith("file://") else ""
-        self.scratch = scratch or Path(local or ".modelway") / "tmp"
-        self._backend: Local | Remote = Local(Path(local)) if local else Remote(url, self.scratch / "cache")
-        self._verified: set[str] = set()
+        self.local = is_local(url)
+        self.url = os.path.abspath(url.removeprefix("file://")) if self.local else url
+        self.warn, self._scratch, self._verified = warn, scratch, set[str]()
+        self._expected = ""  # of a store that was sent here: its identity, until it was found to be the same
+
+    @functools.cached_property
+    def scratch(self) -> Path:
+        """Local folder for files on their way."""
+        return self._scratch or (Path(self.url) / "tmp" if self.local else _temporary())
+
+    @functools.cached_property
+    def _there(self) -> Local | Remote:
+        return Local(Path(self.url)) if self.local else Remote(self.url, self.scratch / "cache")
+
+    @property
+    def _backend(self) -> Local | Remote:
+        if self._expected:
+            found = self._read_identity()
+            if found != self._expected:
+                raise StoreError(
+                    f"This process does not see the store that it needs: {'another' if found else 'none'} is there",
+                    where=f"{self.url} on {platform.node()}",
+                    mend="Keep the store where all find it by one name: a shared folder, or a URL such as s3://bucket/it",
+                )  # fmt: skip
+            self._expected = ""
+        return self._there
+
+    @functools.cached_property
+    def identity(self) -> str:
+        """A random word that this store alone has; empty for one that has none yet and cannot be written."""
+        if not (found := self._read_identity()):
+            with suppress(StoreError), self._aside() as aside:
+                aside.write_bytes(uuid.uuid4().hex.encode())
+                self._backend.put(_IDENTITY, aside, absent=True)
+            found = self._read_identity()
+        return found
+
+    def _read_identity(self) -> str:
+        with suppress(OSError):
+            return self._there.local(_IDENTITY).read_text()
+        return ""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Store, (self.url, self.scratch))
+        return (_arrived, (self.url, self.identity, None if self._scratch is None else str(self._scratch)))
 
     # Blobs
 
@@ -104,7 +110,7 @@ class Store:
                 while chunk := source.read(_CHUNK):
                     state.update(chunk)
                     target.write(chunk)
-                _sync(target)
+                sync_file(target)
             return state.hexdigest()
 
         return self._put(copy)
@@ -115,7 +121,7 @@ class Store:
         def copy(aside: Path) -> str:
             with aside.open("wb") as target:
                 target.write(data)
-                _sync(target)
+                sync_file(target)
             return sha256(data)
 
         return self._put(copy)
@@ -130,6 +136,7 @@ class Store:
 
     @contextmanager
     def _aside(self) -> Iterator[Path]:
+        _ = self._backend  # before anything is written: it may not be the store that was meant
         aside = self.scratch / f"{os.getpid()}-{uuid.uuid4().hex}"
         with explained("The store cannot be written", self.url):
             self.scratch.mkdir(parents=True, exist_ok=True)
@@ -183,7 +190,7 @@ class Store:
         if self._backend.size(name) is None:
             return None
         try:
-            manifest = _manifest(json.loads(self._backend.local(name).read_bytes()))
+            manifest = read_manifest(json.loads(self._backend.local(name).read_bytes()))
             if manifest.schema != SCHEMA or manifest.fingerprint != fingerprint:
                 raise ValueError("another layout or key")
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -205,7 +212,7 @@ class Store:
         with self._aside() as aside:
             with aside.open("wb") as target:
                 target.write(dumps(asdict(manifest)))
-                _sync(target)
+                sync_file(target)
             if self._backend.put(_entry(manifest.fingerprint), aside, absent=not replace):
                 return manifest
         found = self.lookup(manifest.fingerprint)
@@ -261,57 +268,26 @@ class Store:
         return Reading(self, manifest, components)
 
 
-class Writing(Files):
-    """A folder whose files become blobs at once; ``files`` is what a manifest needs."""
-
-    def __init__(self, store: Store) -> None:
-        self.blobs = self.store = store
-        self.files: dict[str, tuple[str, int]] = {}
-
-    def put(self, name: str, data: bytes) -> None:
-        """Keep bytes as a file."""
-        self.files[self.prefix + name] = self.store.put_bytes(data)
-
-    def add(self, name: str, path: Path) -> None:
-        """Keep a copy of a file."""
-        self.files[self.prefix + name] = self.store.put_file(path)
-
-    def refer(self, name: str, digest: str, size: int) -> None:
-        """Include a blob that is kept already."""
-        self.files[self.prefix + name] = (digest, size)
-
-    def names(self) -> list[str]:
-        """Return the names below this folder."""
-        return sorted(n.removeprefix(self.prefix) for n in self.files if n.startswith(self.prefix))
-
-    def path(self, name: str) -> Path:
-        """Return the verified blob of a file."""
-        return self.store.open(self.files[self.prefix + name][0])
+def is_local(url: str) -> bool:
+    """Return whether a URL is a folder of this host."""
+    return "://" not in url or url.startswith("file://")
 
 
-class Reading(Writing):
-    """The files of a committed manifest; writing here changes nothing in the store's index."""
+@functools.lru_cache(maxsize=16)
+def _arrived(url: str, identity: str, scratch: str | None) -> Store:
+    """Return a store that another process sent; one for all that it sends, which verifies each file once."""
+    here = scratch is not None and Path(scratch).parent.is_dir()
+    store = Store(url, Path(scratch) if here else None)  # type: ignore[arg-type]
+    store._expected = identity
+    return store
 
-    def __init__(self, store: Store, manifest: Manifest, components: Any = None) -> None:
-        super().__init__(store)
-        self.files, self.components = dict(manifest.files), components
 
-
-def _manifest(body: Any) -> Manifest:
-    """Read a manifest that anyone with access to a shared store may have written.
-
-    Raises:
-        ValueError: a file's name or digest that is none, and could lead outside the store.
-    """
-    files = {str(name): (digest, size) for name, (digest, size) in body["files"].items()}
-    for name, (digest, size) in files.items():
-        if not (isinstance(digest, str) and _DIGEST.fullmatch(digest) and isinstance(size, int)):
-            raise ValueError(f"'{name}' has no digest")
-        if not name or name.startswith("/") or ".." in name.split("/"):
-            raise ValueError(f"'{name}' leads outside")
-    if not isinstance(body.get("facts", {}), dict):
-        raise ValueError("its facts are none")
-    return Manifest(**{**body, "files": files})
+@functools.cache
+def _temporary() -> Path:
+    """Return a folder that goes with this process."""
+    folder = tempfile.mkdtemp(prefix="modelway-store-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def _object(digest: str) -> str:
@@ -320,8 +296,3 @@ def _object(digest: str) -> str:
 
 def _entry(fingerprint: str) -> str:
     return f"index/{fingerprint[:2]}/{fingerprint}.json"
-
-
-def _sync(file: Any) -> None:
-    file.flush()
-    os.fsync(file.fileno())

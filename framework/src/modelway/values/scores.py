@@ -203,11 +203,12 @@ class Finding:
     Attributes:
         rule: What was broken: ``nullable``, ``min``, ``values``, ``unique``, a rule's own name, ...
         column: The column, or the columns joined by commas.
-        count: Rows that break it.
+        count: Rows that break it, or what else ``unit`` says.
         severity: ``stop`` or ``warn``.
         rows: A few positions of such rows.
         samples: A few of the offending values.
         text: What the rule asks for, in words.
+        unit: What ``count`` counts, in the plural; empty where the table as a whole breaks the rule.
     """
 
     rule: str
@@ -217,6 +218,7 @@ class Finding:
     rows: tuple[int, ...] = ()
     samples: tuple[Any, ...] = ()
     text: str = ""
+    unit: str = "rows"
 
 
 @dataclass(frozen=True)

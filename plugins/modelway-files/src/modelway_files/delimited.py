@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
 from modelway import ConfigError, DataError, nearest
+from modelway_files.file import File
 from modelway_files.kinds import Kinds, RetypeError
-from modelway_files.locate import File
 from modelway_files.stream import BLOCK, head, opened
 
 if TYPE_CHECKING:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from modelway import ColumnSchema, Schema
+from modelway import ColumnSchema, DataError, Schema
+from modelway_files.file import File
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -96,3 +98,29 @@ def _ladder(kind: pa.DataType) -> list[pa.DataType]:
     if pt.is_date(kind):
         return [pa.date32(), *moment]
     return [kind] if pt.is_floating(kind) or pt.is_boolean(kind) else [pa.string()]
+
+
+def keyed(file: File, schema: Schema, names: Sequence[str]) -> Callable[[pa.Table], pa.Table] | None:
+    """Return what adds the key of a file's partition to its rows, or None where it is not declared or is there already.
+
+    Raises:
+        DataError: the key's value is not of its declared type.
+    """
+    import pyarrow as pa
+
+    column = Kinds(schema).declared(file.key) if file.key and file.key not in names else None
+    if column is None:
+        return None
+    key, kind = file.key, _declared(column)[0]
+    try:
+        value = pa.array([file.value]).cast(kind)[0]
+    except pa.ArrowException as error:
+        raise DataError(
+            f"The key '{key}' is declared as {column.type}, and '{file.value}' does not convert: {error}",
+            where=file.name,
+        ) from None
+
+    def add(batch: pa.Table) -> pa.Table:
+        return batch.append_column(pa.field(key, kind), pa.repeat(value, batch.num_rows))
+
+    return add

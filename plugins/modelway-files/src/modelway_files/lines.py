@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from modelway import DataError
+from modelway_files.file import File
 from modelway_files.kinds import Kinds, RetypeError
-from modelway_files.locate import File
 from modelway_files.stream import BLOCK, head, opened
 
 if TYPE_CHECKING:

@@ -1,108 +1,71 @@
-"""Which files a path, a glob or a URL means, and what identifies their contents."""
+"""Which files a path, a glob or a URL means."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from glob import glob
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import urlsplit
 
-from modelway import DataError, ModelwayError, Run, nearest
+from modelway import ConfigError, DataError, Run, nearest
+from modelway_files.file import File, reached
+from modelway_files.partition import Partition
 
-#: Facts by which file systems identify contents: the strongest first, times last.
-_IDENTITY = (
-    "ETag", "etag", "md5Hash", "content_md5", "Content-MD5", "Digest", "sha256", "checksum", "crc32c", "generation",
-    "version_id", "LastModified", "last_modified", "Last-Modified", "updated", "mtime", "modified", "created",
-)  # fmt: skip
-_CHUNK = 1 << 20
+_WEB = ("http://", "https://")
 
 
-@dataclass(frozen=True)
-class File:
-    """One file, local or remote.
-
-    Attributes:
-        name: As the user knows it, without secrets; used in messages.
-        label: Name that is the same on every machine: relative to the workspace, or the last part of the path.
-        place: Local path, or path within ``fs``.
-        fs: The fsspec file system, or None for a local file.
-    """
-
-    name: str
-    label: str
-    place: str
-    fs: Any = None
-
-    def open(self) -> BinaryIO:
-        """Open for reading bytes."""
-        with reached(self.name):
-            return open(self.place, "rb") if self.fs is None else self.fs.open(self.place, "rb")
-
-    def identity(self, run: Run) -> str:
-        """Return a text that is equal for equal contents; a remote file's comes from its metadata where it has any."""
-        with reached(self.name):
-            if self.fs is None:
-                return run.digest(Path(self.place))
-            info = self.fs.info(self.place)
-            known = next((key for key in _IDENTITY if info.get(key)), None)
-            if known is not None:
-                return f"{known}:{info[known]}:{info.get('size')}"
-            state = hashlib.sha256()
-            with self.open() as file:
-                while chunk := file.read(_CHUNK):
-                    state.update(chunk)
-            return state.hexdigest()
-
-    @contextmanager
-    def local(self, run: Run) -> Iterator[Path]:
-        """Give a local path of the file; a remote one is fetched into ``run.scratch`` and removed afterwards."""
-        if self.fs is None:
-            yield Path(self.place)
-            return
-        path = run.scratch / hashlib.sha256(self.place.encode()).hexdigest()
-        try:
-            with reached(self.name):
-                self.fs.get_file(self.place, str(path))
-            yield path
-        finally:
-            path.unlink(missing_ok=True)
-
-
-@contextmanager
-def reached(name: str) -> Iterator[None]:
-    """Turn what a file system raises into a DataError that names the file."""
-    try:
-        yield
-    except ModelwayError:
-        raise
-    except FileNotFoundError:
-        raise DataError("The file is not there", where=name, mend="Check source.path") from None
-    except Exception as error:  # file systems raise their client library's own errors
-        said = str(error) or type(error).__name__
-        raise DataError(f"The file cannot be read: {said}", where=name) from None
-
-
-def find(paths: Sequence[str], run: Run, suffixes: Sequence[str]) -> list[File]:
+def find(
+    paths: Sequence[str], run: Run, suffixes: Sequence[str], since: str | int | None, until: str | int | None
+) -> list[File]:
     """Return the files that paths, globs, folders and URLs mean: in the order given, sorted within each.
 
     Args:
         paths: As configured; local ones start from the workspace.
         run: The run.
         suffixes: Suffixes of the files to take from a folder.
+        since: First value of the partition's key to take, or None.
+        until: Last value.
 
     Raises:
         DataError: a path that matches nothing, or that cannot be reached.
+        ConfigError: a range that is none, or a path without a key for it.
     """
     found: dict[tuple[str, str], File] = {}
     for text in paths:
-        remote = "://" in text and not text.startswith("file://")
-        matched = _remote(text, suffixes) if remote else _local(text.removeprefix("file://"), run, suffixes)
-        found.update({(type(file.fs).__name__, file.place): file for file in matched})
+        partition = Partition.of(text, since, until)
+        files = _partitioned(partition, run, suffixes) if partition else _matched(text, run, suffixes)
+        found.update({(type(file.fs).__name__, file.place): file for file in files})
     return list(found.values())
+
+
+def _matched(text: str, run: Run, suffixes: Sequence[str]) -> list[File]:
+    remote = "://" in text and not text.startswith("file://")
+    return _remote(text, suffixes) if remote else _local(text.removeprefix("file://"), run, suffixes)
+
+
+def _partitioned(partition: Partition, run: Run, suffixes: Sequence[str]) -> list[File]:
+    if partition.path.startswith(_WEB):
+        if "*" in partition.path:
+            raise ConfigError(
+                "Files at a web address cannot be listed, so its path can have no '*'", where="source.path"
+            )
+        every = partition.every()
+        return [replace(f, key=partition.key, value=value) for value, url in every for f in _remote(url, suffixes)]
+    files = _matched(partition.glob, run, suffixes)
+    placed = [(file, partition.value(file.place)) for file in files]
+    known = [replace(file, key=partition.key, value=value) for file, value in placed if value is not None]
+    kept = [file for file in known if partition.holds(file.value)]
+    if not kept:
+        values = sorted(file.value for file in known)
+        has = f"it has {values[0]} to {values[-1]}" if values else "no path matches it whole"
+        raise DataError(
+            f"No file of '{partition.path}' lies in the range {partition.since or 'of all'} to"
+            f" {partition.until or 'the last'}: {has}",
+            where="source.since, source.until",
+        )
+    return kept
 
 
 def _local(text: str, run: Run, suffixes: Sequence[str]) -> list[File]:
@@ -143,7 +106,6 @@ def _counts(name: str, suffixes: Sequence[str]) -> bool:
 
 
 def _remote(url: str, suffixes: Sequence[str]) -> list[File]:
-    web = url.startswith(("http://", "https://"))
     shown = _shown(url)
     try:
         from fsspec.core import url_to_fs
@@ -151,21 +113,29 @@ def _remote(url: str, suffixes: Sequence[str]) -> list[File]:
         fs, path = url_to_fs(url)
     except (ImportError, ValueError) as error:
         raise DataError(f"The file system of this URL is not available: {error}", where=shown) from None
-    if web:
+    if url.startswith(_WEB):
         return [File(shown, shown, path, fs)]
     with reached(shown):
-        if fs.isdir(path):
-            root = path.rstrip("/")
-            places = [p for p in sorted(fs.find(path)) if _counts(p.removeprefix(root).lstrip("/"), suffixes)]
-        elif any(sign in path for sign in "*?["):
-            places = sorted(p for p in fs.glob(path) if fs.isfile(p))
-        else:
-            places = [path] if fs.exists(path) else []
+        fs.invalidate_cache()  # a listing of an hour ago would hide what changed since
+        places = _listed(fs, path, suffixes)
     if not places:
         raise DataError(f"No file matches '{shown}'", where="source.path")
     protocol = url.partition("://")[0]
-    names = [shown] if places == [path] else [f"{protocol}://{place.lstrip('/')}" for place in places]
-    return [File(name, name, place, fs) for name, place in zip(names, places, strict=True)]
+    names = [shown] if list(places) == [path] else [f"{protocol}://{place.lstrip('/')}" for place in places]
+    return [File(name, name, place, fs, info=places[place]) for name, place in zip(names, places, strict=True)]
+
+
+def _listed(fs: Any, path: str, suffixes: Sequence[str]) -> dict[str, Any]:
+    """Return what a listing says of each file that a path means, sorted by place: one request for many files."""
+    if any(sign in path for sign in "*?["):
+        found = fs.glob(path, detail=True)
+    elif fs.isdir(path):
+        root = path.rstrip("/")
+        inner = fs.find(path, detail=True)
+        found = {p: info for p, info in inner.items() if _counts(p.removeprefix(root).lstrip("/"), suffixes)}
+    else:
+        found = {path: fs.info(path)} if fs.exists(path) else {}
+    return {place: info for place, info in sorted(found.items()) if info.get("type", "file") == "file"}
 
 
 def _shown(url: str) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from modelway import DataError, ModelwayError
-from modelway_files.locate import File
+from modelway_files.file import File
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -21,6 +21,7 @@ from modelway import (
     to_arrow,
 )
 from modelway_prepare.evaluate import evaluate, parsed
+from modelway_prepare.tables import account
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -83,7 +84,9 @@ class Derive(RowPreparer, name="derive"):
                 batch = batch.append_column(name, column) if place is None else batch.set_column(place, name, column)
             return batch
 
-        return table.map(change, run)
+        result = table.map(change, run)
+        account(run, table.rows, result.rows)
+        return result
 
     def _inputs(self, table: Table) -> list[str]:
         known, inputs = set(table.names), dict[str, None]()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelway import Category, ConfigError, DataError, Preparer, Run, Table, from_arrow, nearest, param
 from modelway_prepare.evaluate import evaluate, parsed
+from modelway_prepare.tables import account
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,8 +62,7 @@ class Filter(Preparer, name="filter"):
 
         made = [part for one in run.map(change, [table.only([p]) for p in table.parts]) for part in one.parts]
         result = table.only([part for part in made if part.rows])
-        run.log("rows_kept", result.rows)
-        run.log("rows_dropped", table.rows - result.rows)
+        account(run, table.rows, result.rows, dropped={self.keep: table.rows - result.rows})
         if not result.rows:
             raise DataError(f"The filter '{self.keep}' keeps none of {table.rows} rows", where="keep")
         return result

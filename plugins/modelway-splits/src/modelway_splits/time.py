@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from modelway import Category, ConfigError, DataError, Run, Split, Splitter, Table, missing, param
-from modelway_splits.labels import PHASES, column_name, fold_names, share
+from modelway import PHASES, Category, ConfigError, DataError, Run, Split, Splitter, Table, missing, param
+from modelway_splits.known import Known, duration
+from modelway_splits.labels import column_name, fold_names, share
 
 if TYPE_CHECKING:
     from modelway_splits.labels import Array
-
-_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +18,8 @@ class Time(Splitter, name="time"):
     """Hold out the latest rows.
 
     Rows of one moment stay together: test rows are all those at or after the moment where the share begins. The table
-    need not be sorted. Validation rows are the latest of what remains, with the same gap before them.
+    need not be sorted. Validation rows are the latest of what remains, with the same gap before them. ``known`` leaves
+    out the rows that nobody would score, such as those of a card that is known to be stolen by then.
     """
 
     seeded = False
@@ -29,6 +28,9 @@ class Time(Splitter, name="time"):
     valid: float = param(0.0, "Share of the remaining rows to validate on, the latest ones.", at_least=0, below=1)
     gap: int | str = param(0, "Left unused before test and validation rows: a number of rows, or a duration (48h, 7d).")
     column: str | None = param(None, "Column of times or numbers; null means the one with the role time.")
+    known: Known | None = param(
+        None, "Leave out of testing and validation the entities that are known positive by then."
+    )
 
     def split(self, table: Table, run: Run) -> Split:
         """Label the rows.
@@ -49,7 +51,19 @@ class Time(Splitter, name="time"):
         codes = np.full(table.rows, PHASES["unused"], dtype=np.int8)
         codes[start:] = PHASES["test"]
         line.train(codes, line.before(start, self.gap), self.gap, self.valid)
-        return Split.of(table, {"holdout": line.in_table_order(codes)}, run)
+        placed = line.in_table_order(codes)
+        if self.known is not None:
+            held = np.isin(placed, (PHASES["test"], PHASES["valid"]))
+            out = held & self.known.rows(table, line.in_table_order(line.times), run)
+            if (out == held).all():
+                raise DataError(
+                    "Every row to test or validate on is of an entity that is known by then",
+                    where="split.known",
+                    mend="Set split.known.within, the time after which a known entity counts again",
+                )
+            placed[out] = PHASES["unused"]
+            run.log("known", int(out.sum()))
+        return Split.of(table, {"holdout": placed}, run)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +152,7 @@ class _Line:
             if gap < 0:
                 raise ConfigError(f"A gap is not negative, and this is {gap}", where="split.gap")
             return max(start - gap, 0)
-        span = _duration(gap)
+        span = duration(gap)
         if self.times.dtype.kind != "M":
             raise ConfigError(
                 f"The gap '{gap}' is a duration, and column '{self.name}' holds numbers",
@@ -200,14 +214,3 @@ def _times(table: Table, name: str) -> Array:
                 mend="Declare it as a timestamp, or name another column",
             ) from None
     return column
-
-
-def _duration(text: str) -> int:
-    found = re.fullmatch(r"\s*(\d+)\s*(s|min|h|d|w)\s*", text)
-    if found is None:
-        raise ConfigError(
-            f"'{text}' is no duration",
-            where="split.gap",
-            mend="Write a number of rows, or a duration: 90s, 30min, 48h, 7d, 2w",
-        )
-    return int(found[1]) * _SECONDS[found[2]]
