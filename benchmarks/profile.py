@@ -43,7 +43,8 @@ def ours(path: str) -> None:
     from modelway import from_arrow
 
     profiler, summary = TableProfile(target="target"), None
-    for batch in pq.ParquetFile(path).iter_batches(65_536):
+    # buffered ahead, the reader holds on to the whole file
+    for batch in pq.ParquetFile(path, pre_buffer=False).iter_batches(65_536):
         made = profiler.summarise(from_arrow(pa.Table.from_batches([batch])))
         summary = made if summary is None else profiler.merge(summary, made)
     table = profiler.finish(summary).body["table"]  # type: ignore[arg-type]

@@ -366,13 +366,19 @@ def test_kills_at_any_instant_end_in_the_same_result_or_a_clear_error(
     print("\n".join(["", *kills(KILLS, SEED, wide_at, tmp_path, dask, undisturbed)]))
 
 
+def started(process: Any) -> list[int]:
+    """Wait until a run has workers of its own, and return them."""
+    until = time.monotonic() + 60
+    while len(children(process.pid, "multiprocessing.spawn")) < 2 and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    return children(process.pid)
+
+
 @pytest.mark.faults
-def test_a_killed_client_leaves_no_worker_of_its_own_behind(
-    tmp_path: Path, wide_at: Any, undisturbed: dict[str, Any]
-) -> None:
+def test_a_killed_client_leaves_no_worker_of_its_own_behind(tmp_path: Path, wide_at: Any) -> None:
     process = wide_at(tmp_path / "work").start("run", "wide", *on_this_machine())
-    time.sleep(0.6 * undisturbed["took"])
-    left = children(process.pid)
+    left = started(process)
     process.kill()
     process.communicate()
     until = time.monotonic() + 20
@@ -382,7 +388,7 @@ def test_a_killed_client_leaves_no_worker_of_its_own_behind(
 
 
 @pytest.mark.faults
-def test_ctrl_c_ends_the_run_and_its_workers(tmp_path: Path, wide_at: Any, undisturbed: dict[str, Any]) -> None:
+def test_ctrl_c_ends_the_run_and_its_workers(tmp_path: Path, wide_at: Any) -> None:
     bench = wide_at(tmp_path / "work")
     process = subprocess.Popen(
         [sys.executable, "-c", "import sys; from modelway.cli import main; sys.exit(main())", "run", "wide",
@@ -390,8 +396,7 @@ def test_ctrl_c_ends_the_run_and_its_workers(tmp_path: Path, wide_at: Any, undis
         env=bench.env, cwd=bench.root, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         start_new_session=True,
     )  # fmt: skip
-    time.sleep(0.6 * undisturbed["took"])
-    left = children(process.pid)
+    left = started(process)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to the workers too
     _, err = process.communicate(timeout=LIMIT)
     assert process.returncode == 130, err

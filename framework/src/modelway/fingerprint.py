@@ -44,6 +44,7 @@ class StatCache:
     def __init__(self, path: Path | None = None) -> None:
         self.path, self._changed = path, False
         self._held: dict[str, Any] | None = None
+        self._closures: dict[type[Component], dict[str, str]] = {}
         self._known: dict[str, list[Any]] = {}
         if path is not None:
             try:
@@ -70,9 +71,19 @@ class StatCache:
 
     def hold(self, components: Iterable[type[Component]]) -> None:
         """Take the code of components as it is now for good: it is loaded, whatever becomes of the files."""
-        self._held = {}
+        self._held, self._closures = {}, {}
         for component in components:
             code(component, self)
+
+    def held(self, component: type[Component]) -> dict[str, str] | None:
+        """Return the code of a component where it is taken for good."""
+        return self._closures.get(component)
+
+    def hold_code(self, component: type[Component], found: dict[str, str]) -> dict[str, str]:
+        """Take a component's code for good where that is what the cache does now."""
+        if self._held is not None:
+            self._closures[component] = found
+        return found
 
     def save(self, write: Callable[[Path, bytes], None]) -> None:
         """Write what is new through ``write(path, data)``."""
@@ -163,6 +174,9 @@ def code(component: type[Component], cache: StatCache) -> dict[str, str]:
         component: The component's class.
         cache: Remembers files that have not changed.
     """
+    known = cache.held(component)
+    if known is not None:
+        return known
     module = sys.modules[component.__module__]
     package = component.__module__.partition(".")[0]
     found: dict[str, str] = {}
@@ -191,7 +205,7 @@ def code(component: type[Component], cache: StatCache) -> dict[str, str]:
     for name in component.data_files:
         path = Path(module.__file__ or "").parent / name
         found[name] = cache.get("data", path, lambda p: hashlib.sha256(p.read_bytes()).hexdigest())
-    return dict(sorted(found.items()))
+    return cache.hold_code(component, dict(sorted(found.items())))
 
 
 def _path(module: str, package: str) -> Path | None:

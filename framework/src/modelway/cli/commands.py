@@ -27,11 +27,17 @@ COMMANDS = {
     "show": Command("show", "Look back", "show a run: steps, scores, costs, where things are"),
     "diff": Command("diff", "Look back", "compare runs side by side: configuration, scores, code"),
     "explain-change": Command(
-        "explain_change", "Look back", "say what moved a metric between two runs: data, config, code, environment, chance"
+        "explain_change",
+        "Look back",
+        "say what moved a metric between two runs: data, config, code, environment, chance",
     ),
     "trace": Command("trace", "Look back", "follow a run, model or bundle back to configuration, code and data"),
-    "data": Command("data", "Look at data", "profile, describe and compare tables; what was kept aside; infer and compare schemas"),
-    "outputs": Command("outputs", "Look at data", "compare two models' predictions on the same rows, in sum and row by row"),
+    "data": Command(
+        "data", "Look at data", "profile, describe and compare tables; what was kept aside; infer and compare schemas"
+    ),
+    "outputs": Command(
+        "outputs", "Look at data", "compare two models' predictions on the same rows, in sum and row by row"
+    ),
     "models": Command("models", "Release", "list model versions and their aliases"),
     "promote": Command("promote", "Release", "make a model version the champion"),
     "bundle": Command("bundle", "Release", "package a project's model, or unpack a version's bundle"),

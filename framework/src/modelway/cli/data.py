@@ -28,7 +28,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     diff.add_argument("--out", default="", metavar="FILE.html", help="write a page as well")
     _columns(diff)
     aside = verbs.add_parser("aside", help="show or write what a run's steps kept aside, such as refused rows")
-    aside.add_argument("run", nargs="?", default="", help="RUN, RUN:STEP or PROJECT, for its newest; by default the newest")
+    aside.add_argument(
+        "run", nargs="?", default="", help="RUN, RUN:STEP or PROJECT, for its newest; by default the newest"
+    )
     aside.add_argument("--name", default="", help="only what was kept under this name")
     aside.add_argument("--rows", type=int, default=20, metavar="N", help="rows to show")
     aside.add_argument("--out", default="", metavar="FILE", help="write all rows: .csv or .parquet")
@@ -48,8 +50,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _columns(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--target", default="", metavar="COLUMN", help="relate columns to this one; by default declared")
-    parser.add_argument("--time", default="", metavar="COLUMN", help="the rows' time; by default declared, or the first")
+    parser.add_argument(
+        "--target", default="", metavar="COLUMN", help="relate columns to this one; by default declared"
+    )
+    parser.add_argument(
+        "--time", default="", metavar="COLUMN", help="the rows' time; by default declared, or the first"
+    )
 
 
 def main(options: argparse.Namespace) -> int:

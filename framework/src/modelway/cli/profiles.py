@@ -15,7 +15,7 @@ from modelway.errors import ConfigError, DataError
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 16
 #: Columns that a table by month has room for, and columns without a change that are told by name.
-_SERIES, _NAMED = 6, 12
+_SERIES, _NAMED = 8, 12
 _VERDICTS = {"far": "red", "moved": "yellow", "same": "dim", "passing": "dim"}
 
 
@@ -192,7 +192,7 @@ def _differing(titles: list[str], told: Mapping[str, Any]) -> str:
         mean = column.get("mean") or [None, None]
         rows.append([
             name, display.paint(column["verdict"], _VERDICTS[column["verdict"]]), _figure(column.get("psi")),
-            _figure(column.get("ks")), *(_shown(value) for value in mean), "; ".join(column["why"]),
+            _figure(column.get("ks")), *(_shown(value) for value in mean), "; ".join(why for why in column["why"] if not why.startswith("PSI ")),
         ])  # fmt: skip
     if rows:
         head = ["column", "", "PSI", "KS", "mean of A", "of B", "why"]
@@ -204,9 +204,11 @@ def _differing(titles: list[str], told: Mapping[str, Any]) -> str:
         lines += ["", f"much the same (PSI): {', '.join(shown)}{more}"]
     passing = [name for name in told["order"] if columns[name]["verdict"] == "passing"]
     if passing:
-        lines.append(display.paint(f"not compared, as times and identifiers always differ: {', '.join(passing)}", "dim"))
+        lines.append(
+            display.paint(f"not compared, as times and identifiers always differ: {', '.join(passing)}", "dim")
+        )
     if told.get("months"):
-        lines += ["", _by_month(told, moved or same)]
+        lines += ["", _by_month(told, [*moved, *same])]
     return "\n".join(lines)
 
 

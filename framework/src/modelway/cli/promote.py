@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from modelway import naming
 from modelway.cli import composing, display
 
 
@@ -18,6 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Promote."""
+    naming.check(options.alias, "alias")
     workspace, version = composing.find_version(options.version)
     ledger = workspace.ledger()
     project, number = version["project"], version["number"]

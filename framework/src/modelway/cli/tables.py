@@ -96,7 +96,9 @@ class Tables:
         run = _run_of(ledger, name)
         if run:
             return self._of_run(ledger, run, step)
-        if (self.workspace.root / "projects" / name / "conf").is_dir() or (Path(name) / "conf" / "config.yaml").is_file():
+        if (self.workspace.root / "projects" / name / "conf").is_dir() or (
+            Path(name) / "conf" / "config.yaml"
+        ).is_file():
             return self._of_project(name, step)
         if not colon and Path(what).is_dir():
             return self._file(what)

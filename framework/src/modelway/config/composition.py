@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,7 @@ class Composition:
                 base = [f"hydra.searchpath=[{extra}]"]
                 given = [*base, *_translate(overrides, base)]
                 self.tree = hydra_compose("config", given)
+                OmegaConf.set_struct(self.tree, False)  # keys that do not belong are refused later, in better words
                 loader = GlobalHydra.instance().config_loader()
                 defaults = loader.compute_defaults_list("config", given, RunMode.RUN).defaults
                 self.layers = [_layer(default, folders) for default in defaults if not _of_hydra(default)]
@@ -104,24 +107,22 @@ class Composition:
         Raises:
             ConfigError: an interpolation that cannot be resolved, or a key that cannot be set.
         """
-        tree, keys, uses = self.tree, dict(self.keys), dict(self.uses)
+        keys, uses = dict(self.keys), dict(self.uses)
+        for key, value in (values or {}).items():
+            for dotted, leaf in _leaves(key, value):
+                keys[dotted] = keys[key] = f"override {key}={value}"
+                if dotted.endswith(".use"):
+                    uses[dotted.removesuffix(".use")] = str(leaf)
+        layers = [*self.layers, Layer(keys, uses)]
+        origin = origins(layers)
+        if "project" not in self.tree:
+            OmegaConf.update(self.tree, "project", self.project.resolve().name, force_add=True)
+        if "project" not in origin:
+            origin["project"] = f"the name of the folder {self.project}"
         try:
-            if values:
-                tree = copy.deepcopy(tree)
-                for key, value in values.items():
-                    OmegaConf.update(tree, key, value, merge=True, force_add=True)
-                    for dotted, leaf in _leaves(key, value):
-                        keys[dotted] = keys[key] = f"override {key}={value}"
-                        if dotted.endswith(".use"):
-                            uses[dotted.removesuffix(".use")] = str(leaf)
-            layers = [*self.layers, Layer(keys, uses)]
-            origin = origins(layers)
-            if "project" not in tree:
-                OmegaConf.update(tree, "project", self.project.resolve().name, force_add=True)
-                origin["project"] = f"the name of the folder {self.project}"
-            config = OmegaConf.to_container(tree, resolve=True, throw_on_missing=False)
+            config = self._resolved(values or {})
         except OmegaConfBaseException as error:
-            raise _interpolation(error, origins([*self.layers, Layer(keys, uses)])) from None
+            raise _interpolation(error, origin) from None
         assert isinstance(config, dict)
         for key in self.dropped:  # Hydra takes a bare name for a group of the defaults list, which it need not be
             if config.pop(key, None) is None:
@@ -130,7 +131,48 @@ class Composition:
                     where=f"override ~{key}",
                     mend=nearest(key, map(str, config)),
                 )
-        return fresh(config, layers), origin  # type: ignore[arg-type]
+        return fresh(config, layers), origin
+
+    def _resolved(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        if any(self._referred(key) or not _inert(value) for key, value in values.items()):
+            tree = copy.deepcopy(self.tree)
+            for key, value in values.items():
+                OmegaConf.update(tree, key, value, merge=True, force_add=True)
+            return OmegaConf.to_container(tree, resolve=True, throw_on_missing=False)  # type: ignore[return-value]
+        config: dict[str, Any] = json.loads(self._plain)
+        for key, value in values.items():  # nothing refers to them, so all else is resolved already
+            inner = config
+            *above, last = key.split(".")
+            for name in above:
+                inner = inner.setdefault(name, {})
+            inner[last] = value
+        return config
+
+    @cached_property
+    def _plain(self) -> str:
+        return json.dumps(OmegaConf.to_container(self.tree, resolve=True, throw_on_missing=False))
+
+    @cached_property
+    def _interpolated(self) -> set[str]:
+        texts = re.findall(r"\$\{[^}]*", json.dumps(OmegaConf.to_container(self.tree, resolve=False)))
+        return {word for text in texts for word in re.findall(r"\w+", text)}
+
+    def _referred(self, key: str) -> bool:
+        """Whether an interpolation may mean a key, or stands where it leads through."""
+        inner: Any = self.tree
+        for name in key.split("."):
+            if name in self._interpolated or not OmegaConf.is_dict(inner):
+                return True
+            if OmegaConf.is_interpolation(inner, name):
+                return True
+            if name not in inner:
+                return False
+            inner = inner[name]
+        return False
+
+
+def _inert(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float)) or (isinstance(value, str) and "${" not in value)
 
 
 def compose_with_hydra(

@@ -157,7 +157,9 @@ def condition(chosen: Expression, columns: Columns) -> Array:
 
     mask = np.asarray(chosen(columns))
     if mask.dtype != bool or mask.ndim != 1:
-        raise ConfigError(f"'{chosen.text}' is no condition on rows", where=chosen.where, mend="Write one like 'yr == 0'")
+        raise ConfigError(
+            f"'{chosen.text}' is no condition on rows", where=chosen.where, mend="Write one like 'yr == 0'"
+        )
     return mask
 
 

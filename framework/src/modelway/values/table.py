@@ -80,7 +80,8 @@ class Table(Value, kind="Table"):
                 raise DataError(f"The table has no column '{name}'", mend=nearest(name, self.names))
         for part in self.parts:
             try:
-                with pq.ParquetFile(self.blobs.open(part.digest)) as file:
+                # Read-ahead of whole column chunks would grow with the part, and gain nothing on a local disk.
+                with pq.ParquetFile(self.blobs.open(part.digest), pre_buffer=False) as file:
                     for name in wanted:
                         if name not in file.schema_arrow.names:
                             raise DataError(f"A part of the table has no column '{name}'", where=part.digest[:12])
