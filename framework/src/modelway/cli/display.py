@@ -72,6 +72,8 @@ def number(value: float | None) -> str:
     """Return a measured value with four significant digits."""
     if value is None:
         return "-"
+    if 1e4 <= abs(value) < 1e9:
+        return f"{value:.0f}"
     return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.4g}"
 
 
@@ -92,11 +94,23 @@ def size(value: float) -> str:
 
 
 def scores(measured: Sequence[Mapping[str, Any]]) -> str:
-    """Return measured values as a table, each with its interval, or its spread over folds."""
-    folds = any(m["std"] is not None for m in measured)
-    head = ["metric", "phase", "mean" if folds else "value", "std over folds" if folds else "95% interval", "rows"]
-    rows = [[m["metric"], m["phase"], m["value"], _about(m), m["support"]] for m in measured]
-    return table(head, rows, right=(2, 4))
+    """Return measured values as a table: a line a metric, and per phase its value and interval, or its spread over folds."""
+    found = {(m["metric"], m["phase"]): m for m in measured}
+    head, about = ["metric"], []
+    for phase in dict.fromkeys(m["phase"] for m in measured):
+        rows = max((m["support"] or 0 for m in measured if m["phase"] == phase), default=0)
+        spread = any(m["std"] is not None for m in measured if m["phase"] == phase)
+        told = any(_about(m) for m in measured if m["phase"] == phase)
+        head += [f"{phase} ({rows} rows)", *(["std over folds" if spread else "95% interval"] if told else [])]
+        about.append((phase, told))
+    lines = []
+    for metric in dict.fromkeys(m["metric"] for m in measured):
+        cells: list[Any] = [metric]
+        for phase, told in about:
+            one = found.get((metric, phase))
+            cells += [one["value"] if one else "", *([_about(one) if one else ""] if told else [])]
+        lines.append(cells)
+    return table(head, lines, right=tuple(i for i, name in enumerate(head) if "rows)" in name))
 
 
 def _about(measured: Mapping[str, Any]) -> str:
@@ -185,11 +199,9 @@ def cluster(shape: Mapping[str, Any]) -> str:
 def facts(body: Any) -> str:
     """Return what is worth a few words of a step's summary."""
     if "measured" in body:
-        return ", ".join(
-            f"{m['metric']} {number(m['value'])}"
-            for m in body["measured"]
-            if m["phase"] == "test" and m["value"] is not None
-        )
+        told = [m for m in body["measured"] if m["phase"] == "test" and m["value"] is not None]
+        more = f", and {len(told) - 4} more" if len(told) > 4 else ""
+        return ", ".join(f"{m['metric']} {number(m['value'])}" for m in told[:4]) + more
     if "rules" in body:
         found = len(body["items"])
         return f"{body['rules']} rules, {found} broken" if found else f"{body['rules']} rules hold"

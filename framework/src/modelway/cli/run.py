@@ -87,7 +87,7 @@ def summary(engine: Engine, outcome: Outcome) -> str:
         if champion != number:
             lines.append(f"next: modelway promote {project}@{number}   or look at it: modelway show {outcome.run}")
         elif "package" in outcome.steps:
-            lines.append(f"next: modelway serve {name}   or change something: modelway plan {name} model.…=…")
+            lines.append(f"next: modelway report {name}   modelway serve {name}   modelway plan {name} model.…=…")
     else:
         lines.append(f"next: modelway show {outcome.run}")
     return "\n".join(lines)
