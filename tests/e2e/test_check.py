@@ -76,7 +76,9 @@ def tables(days: int = 24, per_day: int = 40) -> Tables:
     count = days * per_day
     day = np.arange(count) // per_day
     payments = pd.DataFrame({"payment": np.arange(count), "order": 1000 + day * 10 + draw.integers(0, 10, count)})
-    payments["time"] = pd.Timestamp("2024-03-01 10:00") + pd.to_timedelta(day * 1440 + np.arange(count) % 40, unit="min")
+    payments["time"] = pd.Timestamp("2024-03-01 10:00") + pd.to_timedelta(
+        day * 1440 + np.arange(count) % 40, unit="min"
+    )
     payments["amount"] = draw.integers(100, 10_000, count) / 100
     payments["fee"] = draw.uniform(0.4, 0.6, count).round(3)
     payments["method"] = draw.choice(["card", "cash", "transfer"], count)
@@ -204,7 +206,7 @@ def test_an_ordinary_run_stops_at_the_first_table_that_fails_and_trains_nothing(
     done = till("run", "till")
     assert done.code == 4
     assert "checks.payments" in done.err
-    assert "1 days: '2024-03-09'" in done.err
+    assert "1 day: '2024-03-09'" in done.err
     assert till("models").out.count("till") == 0
 
 
@@ -220,9 +222,7 @@ def test_what_only_warns_passes_unless_asked_to_be_strict(till: Any) -> None:
 def test_rows_in_quarantine_are_counted_by_rule_and_kept(till: Any) -> None:
     lay_out(till, out_of_range)
     _, report = reported(till)
-    assert report["dropped"] == [
-        {"step": "bad", "in": 960, "out": 959, "dropped": {"age.max": 1}, "aside": "bad"}
-    ]
+    assert report["dropped"] == [{"step": "bad", "in": 960, "out": 959, "dropped": {"age.max": 1}, "aside": "bad"}]
     assert "bad: 1 of 960 rows kept aside as 'bad': age.max 1" in till("check", "till").out
     steps = Workspace(till.root).ledger().steps(report["run"])
     manifest = Workspace(till.root).store().lookup(next(s["fingerprint"] for s in steps if s["name"] == "prepare"))

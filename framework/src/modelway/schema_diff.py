@@ -112,7 +112,8 @@ def _column(key: str, a: ColumnSchema, b: ColumnSchema, *, refused: bool) -> Ite
         x, y = getattr(a, field), getattr(b, field)
         if x != y:
             tighter = y is not None and (x is None or (y > x if less else y < x))
-            yield change(field, f"{'smaller' if less else 'larger'} values are {'refused' if tighter else 'taken'}", tighter)
+            which = "smaller" if less else "larger"
+            yield change(field, f"{which} values are {'refused' if tighter else 'taken'}", tighter)
     if a.values != b.values:
         yield from _values(key, a, b, change)
     if a.pattern != b.pattern:
@@ -177,10 +178,12 @@ def _rules(old: Schema, new: Schema) -> Iterator[SchemaChange]:
         hard = b.severity == "stop"
         if a is not None and a.expression == b.expression:
             why = "what was only a warning stops" if hard else "what stopped only warns"
-            pair = (a.severity, b.severity)
+            pair: tuple[str, str] = (a.severity, b.severity)
+            key += ".severity"
         else:
             why = "rows that break it are " + ("refused" if hard else "reported")
             pair = (a.expression if a else "", b.expression)
+            key += ".expression" if a else ""
         asked = hard and set(Expression(b.expression).columns) <= features
         yield SchemaChange(key, pair[0] or None, pair[1], why, hard, asked)
 
@@ -201,7 +204,8 @@ def _table(old: Schema, new: Schema) -> Iterator[SchemaChange]:
     a, b = old.rows_at_most, new.rows_at_most
     if a != b:
         tighter = b is not None and (a is None or b < a)
-        yield SchemaChange("rows_at_most", a, b, f"tables of more rows are {'refused' if tighter else 'taken'}", tighter)
+        why = f"tables of more rows are {'refused' if tighter else 'taken'}"
+        yield SchemaChange("rows_at_most", a, b, why, tighter)
     if old.extra != new.extra:
         refuse = new.extra == "refuse"
         why = f"tables and requests with other columns are {'refused' if refuse else 'taken'}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modelway.errors import DataError, nearest
-from modelway.schema import ColumnSchema, ColumnType, Schema
+from modelway.schema import ColumnSchema, ColumnType, Role, Schema
 from modelway.values import Table
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ class Inferred:
         import yaml
 
         def flow(value: Any) -> str:
-            return str(yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=1 << 20))
+            style = {"default_flow_style": True, "sort_keys": False, "allow_unicode": True, "width": 1 << 20}
+            return str(yaml.safe_dump(value, **style))
 
         lines = [
             "# A first schema, as the data suggest it. What was seen stands beside each column: bounds that you know",
@@ -146,16 +147,16 @@ class _Facts:
         return self.kind in ("integer", "string") and not self.missing and 1 < self.rows == self.distinct
 
     def column(self, *, is_target: bool) -> ColumnSchema:
+        role: Role = "target" if is_target else "feature"
         nullable, kind = self.missing > 0 or self.distinct == 0, self.kind
         if kind == "string" and 0 < self.distinct <= CATEGORIES:
             positive = self.values[-1] if is_target and len(self.values) == 2 else None
-            role = "target" if is_target else "feature"
             return ColumnSchema(type="category", role=role, nullable=nullable, values=self.values, positive=positive)
         if is_target:
             listed = self.values if kind == "integer" and self.values else None
             positive = listed[-1] if listed and len(listed) == 2 else None
-            return ColumnSchema(type=kind, role="target", nullable=nullable, values=listed, positive=positive)
-        role = "ignore" if kind in ("string", "timestamp", "date") else "feature"
+            return ColumnSchema(type=kind, role=role, nullable=nullable, values=listed, positive=positive)
+        role = "ignore" if kind in ("string", "timestamp", "date") else role
         return ColumnSchema(type=kind, role=role, nullable=nullable)
 
     def seen(self) -> str:

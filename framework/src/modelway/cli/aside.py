@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from modelway.cli import composing, display
+from modelway.cli.rows import write
 from modelway.cli.show import newest
 from modelway.errors import ConfigError, DataError, nearest
 from modelway.values import Table
@@ -87,32 +88,3 @@ def _write(found: list[dict[str, Any]], path: Path) -> int:
     rows = write(found[0]["table"].scan(), path)
     print(f"{rows:,} rows to {display.paint(str(path), 'bold')}")
     return 0
-
-
-def write(batches: Any, path: Path) -> int:
-    """Write arrow tables to a CSV or parquet file, whole or not at all; returns the number of rows.
-
-    Raises:
-        DataError: the file ends otherwise, or cannot be written.
-    """
-    import pyarrow.csv as csv
-    import pyarrow.parquet as pq
-
-    if path.suffix not in (".csv", ".parquet"):
-        raise DataError(f"The output {path} is neither .csv nor .parquet")
-    rows, writer, aside = 0, None, path.with_name(f".{path.name}.part")
-    kind = csv.CSVWriter if path.suffix == ".csv" else pq.ParquetWriter
-    try:
-        for batch in batches:
-            writer = writer or kind(aside, batch.schema)
-            writer.write_table(batch)
-            rows += batch.num_rows
-        if writer is None:
-            raise DataError("There are no rows to write")
-        writer.close()
-        aside.replace(path)
-    except OSError as error:
-        raise DataError(f"The output cannot be written: {error.strerror or error}", where=str(path)) from None
-    finally:
-        aside.unlink(missing_ok=True)
-    return rows

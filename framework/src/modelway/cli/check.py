@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelway.cli import composing, display
 from modelway.context import Event
+from modelway.engine.findings import counted
 from modelway.errors import ConfigError, DataError, ModelwayError
 from modelway.plan import Select, steps_of
 
@@ -140,8 +141,7 @@ def text(found: Mapping[str, Any]) -> str:
 def _rows(item: Mapping[str, Any]) -> list[list[Any]]:
     """Return a finding as two rows: what it asks for, and below it the evidence."""
     mark = display.paint(item["severity"], "red" if item["severity"] == "stop" else "yellow")
-    count = f"{item['count']} {item['unit']}" if item.get("unit", "rows") else ""
-    first = [mark, item["table"], item["column"] or "-", item["rule"], count, item["text"] or item["rule"]]
+    first = [mark, item["table"], item["column"] or "-", item["rule"], counted(item), item["text"] or item["rule"]]
     evidence = _evidence(item["rows"], item["samples"])
     return [first, ["", "", "", "", "", evidence]] if evidence else [first]
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "runs": Command("runs", "Look back", "list runs; search by project, metric, tag, parameter; tag and note them"),
     "sweeps": Command("sweeps", "Look back", "list sweeps; show one, follow it while it goes on, draw it"),
     "show": Command("show", "Look back", "show a run: steps, scores, costs, where things are"),
+    "report": Command("report", "Look back", "write a run's report: one page with plots, and every stage explained"),
     "diff": Command("diff", "Look back", "compare runs side by side: configuration, scores, code"),
     "explain-change": Command(
         "explain_change",

@@ -77,6 +77,13 @@ def number(value: float | None) -> str:
     return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.4g}"
 
 
+def figure(value: float) -> str:
+    """Return a value of a column: whole numbers in full, others with four significant digits."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.4g}"
+
+
 def seconds(value: float) -> str:
     """Return a duration."""
     if value < 1:

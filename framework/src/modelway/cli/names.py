@@ -57,7 +57,8 @@ def main(options: argparse.Namespace) -> int:
     if options.json:
         display.emit([offence._asdict() for offence in found])
     elif found:
-        print(display.table(["kind", "name", "call it", "where"], [[o.kind, o.name, o.proposal, o.where] for o in found]))
+        rows = [[one.kind, one.name, one.proposal, one.where] for one in found]
+        print(display.table(["kind", "name", "call it", "where"], rows))
         print(f"\n{len(found)} name{'s break' if len(found) > 1 else ' breaks'} the convention.")
     else:
         print("Every name follows the convention.")

@@ -102,8 +102,8 @@ def _described(title: str, told: Mapping[str, Any]) -> str:
         day = volume["rows_a_day"]
         gaps = f", {volume['gaps']:,} days between without rows" if volume["gaps"] else ""
         lines.append(
-            f"{table['time']} from {volume['first']} to {volume['last']}: {volume['days']:,} days with {day['min']:,} to"
-            f" {day['max']:,} rows, {day['median']:,} in the middle{gaps}"
+            f"{table['time']} from {volume['first']} to {volume['last']}: {volume['days']:,} days with {day['min']:,}"
+            f" to {day['max']:,} rows, {day['median']:,} in the middle{gaps}"
         )
     aimed = any(column.get("target") for column in columns.values())
     head = ["column", "type", "missing", "distinct", "min", "median", "mean", "max", *(["target"] if aimed else []), ""]
@@ -137,9 +137,7 @@ def _warnings(warnings: Sequence[Mapping[str, Any]]) -> list[str]:
 def _shown(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, float):
-        return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return display.figure(value) if isinstance(value, (int, float)) else str(value)
 
 
 def _share(part: int, whole: int) -> str:
@@ -190,9 +188,10 @@ def _differing(titles: list[str], told: Mapping[str, Any]) -> str:
     for name in moved:
         column = columns[name]
         mean = column.get("mean") or [None, None]
+        why = "; ".join(text for text in column["why"] if not text.startswith("PSI "))
         rows.append([
             name, display.paint(column["verdict"], _VERDICTS[column["verdict"]]), _figure(column.get("psi")),
-            _figure(column.get("ks")), *(_shown(value) for value in mean), "; ".join(why for why in column["why"] if not why.startswith("PSI ")),
+            _figure(column.get("ks")), *(_shown(value) for value in mean), why,
         ])  # fmt: skip
     if rows:
         head = ["column", "", "PSI", "KS", "mean of A", "of B", "why"]

@@ -39,7 +39,9 @@ def diff(options: argparse.Namespace) -> int:
         for label in dict.fromkeys((*a.schemas, *b.schemas))
     }
     listed = [
-        {"source": label, **plain(vars(one)), "breaking": one.breaking} for label, found in changes.items() for one in found
+        {"source": label, **plain(vars(one)), "breaking": one.breaking}
+        for label, found in changes.items()
+        for one in found
     ]
     breaking = sum(one["breaking"] for one in listed)
     code = DataError.code if options.check and breaking else 0
@@ -50,11 +52,9 @@ def diff(options: argparse.Namespace) -> int:
     if not listed:
         print("Nothing differs.")
         return 0
-    rows = [
-        [_verdict(one), f"schemas.{one['source']}.{one['key']}" if one["source"] else one["key"], _values(one), one["why"]]
-        for one in sorted(listed, key=lambda one: not one["breaking"])
-    ]
-    print(display.table(["", "key", "A -> B", "why"], rows))
+    worst = sorted(listed, key=lambda one: not one["breaking"])
+    rows = [[_mark(one["producers"]), _mark(one["callers"]), _key(one), _values(one), one["why"]] for one in worst]
+    print(display.table(["producers", "callers", "key", "A -> B", "why"], rows))
     told = [f"{breaking} breaking" if breaking else "", f"{len(listed) - breaking} compatible"]
     print(f"\n{', '.join(filter(None, told))}")
     return code
@@ -78,8 +78,7 @@ def _known(what: str, *, declared: bool = False) -> _Known:
     if "@" in what:
         workspace, version = composing.find_version(what)
         return _of_run(workspace, version["run"], f"{version['project']}@{version['number']}")
-    is_project = (workspace.root / "projects" / what / "conf").is_dir() or (Path(what) / "conf" / "config.yaml").is_file()
-    if not is_project:
+    if not any((root / "conf" / "config.yaml").is_file() for root in (workspace.root / "projects" / what, Path(what))):
         return _of_run(workspace, ledger.run(what)["id"], "")
     from modelway.config import compose
     from modelway.plugins import Plugins
@@ -130,11 +129,12 @@ def _of_file(path: Path) -> Mapping[str, Any]:
     raise ConfigError("The file holds no schema", where=str(path), mend="It needs 'schema', or 'columns', at its top")
 
 
-def _verdict(one: Mapping[str, Any]) -> str:
-    if not one["breaking"]:
-        return display.paint("compatible", "green")
-    who = " and ".join(name for name in ("producers", "callers") if one[name])
-    return display.paint(f"breaking for {who}", "red")
+def _key(one: Mapping[str, Any]) -> str:
+    return f"schemas.{one['source']}.{one['key']}" if one["source"] else str(one["key"])
+
+
+def _mark(breaks: bool) -> str:
+    return display.paint("breaks", "red") if breaks else display.paint("ok", "green")
 
 
 def _values(one: Mapping[str, Any]) -> str:
@@ -146,6 +146,8 @@ def _values(one: Mapping[str, Any]) -> str:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.15g}"
     text = "unset" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     long = f"{len(value)} values" if isinstance(value, list) else f"{text[:31]}…"
     return text if len(text) <= 32 else long

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modelway.cli import composing, display
+from modelway.cli.rows import check, write
 from modelway.errors import DataError
 
 
@@ -37,8 +38,8 @@ def main(options: argparse.Namespace) -> int:
     from modelway.engine import load_value, manifest_of
     from modelway.plugins import Plugins
 
-    if options.output and Path(options.output).suffix not in (".csv", ".parquet"):
-        raise DataError(f"The output {options.output} is neither .csv nor .parquet")
+    if options.output:
+        check(Path(options.output))
     workspace, version = composing.find_version(options.version)
     ledger, store, plugins = workspace.ledger(), workspace.store(warn=composing.warn), Plugins()
     trained = ledger.run(version["run"])
@@ -60,7 +61,7 @@ def main(options: argparse.Namespace) -> int:
         if not options.output:
             _print(scored)
             return 0
-        rows = _write(scored, Path(options.output))
+        rows = write(scored, Path(options.output))
     print(f"{rows} rows scored by {version['project']}@{version['number']} to {display.paint(options.output, 'bold')}")
     return 0
 
@@ -97,29 +98,3 @@ def _scored(table: Any, model: Any, names: list[str], *, only: bool) -> Iterator
         else:
             made["score"] = pa.array(score)
         yield pa.table(made)
-
-
-def _write(batches: Iterator[Any], path: Path) -> int:
-    import pyarrow.csv as csv
-    import pyarrow.parquet as pq
-
-    rows, writer, aside = 0, None, path.with_name(f".{path.name}.part")
-    try:
-        for batch in batches:
-            if writer is None:
-                writer = (
-                    csv.CSVWriter(aside, batch.schema)
-                    if path.suffix == ".csv"
-                    else pq.ParquetWriter(aside, batch.schema)
-                )
-            writer.write_table(batch)
-            rows += batch.num_rows
-        if writer is None:
-            raise DataError("There are no rows to score")
-        writer.close()
-        aside.replace(path)
-    except OSError as error:
-        raise DataError(f"The output cannot be written: {error.strerror or error}", where=str(path)) from None
-    finally:
-        aside.unlink(missing_ok=True)
-    return rows

@@ -168,7 +168,7 @@ class Tables:
 
         def load() -> Table:
             value = load_value(store, made, plugins)
-            return value.table if isinstance(value, Predictions) else value  # type: ignore[no-any-return]
+            return value.table if isinstance(value, Predictions) else value
 
         return Subject(
             f"{row['project']}, run {run}, {step}", identity(Step(step, steps[step]["stage"]), made), load,
@@ -188,13 +188,14 @@ class Tables:
         stage = next(p.step.stage for p in planned if p.step.name == step)
 
         def load() -> Table:
-            values: dict[str, Table] = {}
+            values: dict[str, Any] = {}
             executor = Executor(engine.experiment, values.__getitem__, engine.output)
             context = replace(engine._context("data", self.folder), blobs=self.run.blobs)
             for one in planned:
                 kept = one.manifest
-                values[one.step.name] = engine.load(kept) if kept else executor.compute(one.step, context)  # type: ignore[assignment]
-            return values[step]
+                values[one.step.name] = engine.load(kept) if kept else executor.compute(one.step, context)
+            table: Table = values[step]
+            return table
 
         label = step.partition(".")[2] or next(iter(engine.experiment.all("acquire")))
         schema = engine.experiment.schema_of(label) if stage == "acquire" else engine.experiment.schema

@@ -15,11 +15,16 @@ def findings_text(summary: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _evidence(item: Mapping[str, Any]) -> str:
+def counted(item: Mapping[str, Any]) -> str:
+    """Return how much breaks a rule, ``3 rows``; nothing where the table as a whole does."""
     unit = item.get("unit", "rows")
-    rows = ", ".join(map(str, item["rows"][:3]))
-    told = [f"{item['count']} {unit}"] if unit else []
-    told += [f"rows {rows}" if unit in ("", "rows") else f"first in rows {rows}"] if rows else []
+    return f"{item['count']} {unit.removesuffix('s') if item['count'] == 1 else unit}" if unit else ""
+
+
+def _evidence(item: Mapping[str, Any]) -> str:
+    told, rows = [counted(item)], ", ".join(map(str, item["rows"][:3]))
+    if rows:
+        told.append(f"rows {rows}" if item.get("unit", "rows") in ("", "rows") else f"first in rows {rows}")
     samples = ", ".join(map(repr, item["samples"][:3]))
-    said = ": ".join(filter(None, (", ".join(told), samples)))
+    said = ": ".join(filter(None, (", ".join(filter(None, told)), samples)))
     return f" ({said})" if said else ""

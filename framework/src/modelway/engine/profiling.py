@@ -12,7 +12,7 @@ from modelway.engine import meter
 from modelway.errors import ConfigError, DataError, StoreError, nearest
 from modelway.expression import Expression
 from modelway.fingerprint import StatCache, digest, ingredients
-from modelway.schema import Schema, Task
+from modelway.schema import ColumnSchema, Schema, Task
 from modelway.store import Manifest, Store
 from modelway.values import Columns, Profile, Table, Value, take
 from modelway.values.artifact import Folder
@@ -90,7 +90,7 @@ class Wanted:
             return found
 
         parts = [table.only([part]) for part in table.parts if part.rows]
-        found = reduce(merge, run.map(summarise, parts), {})
+        found: dict[str, Any] = reduce(merge, run.map(summarise, parts), {})
         if "" not in found:
             raise DataError(f"No row fulfils '{self.where}'" if self.where else "The table has no rows")
         made = {key: bound.finish(summary) for key, summary in sorted(found.items())}
@@ -165,10 +165,10 @@ def condition(chosen: Expression, columns: Columns) -> Array:
 
 def fitting(schema: Schema, names: tuple[str, ...]) -> Schema:
     """Return what a schema says about the columns that a table has; the others are yet to be made, or are gone."""
-    found = {}
+    found: dict[str, ColumnSchema] = {}
     for key, column in schema.columns.items():
         try:
-            found |= {name: column for name in replace(schema, columns={key: column}).expand(names).columns}
+            found |= dict.fromkeys(replace(schema, columns={key: column}).expand(names).columns, column)
         except ConfigError:
             continue
     exact = {key: column for key, column in schema.columns.items() if key in found}

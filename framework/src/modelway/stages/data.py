@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from modelway.component import Component
 from modelway.context import Run
-from modelway.errors import PluginError
+from modelway.errors import ConfigError, PluginError
 from modelway.schema import Schema, Task
 from modelway.values import Columns, Findings, Profile, Split, Table
+
+if TYPE_CHECKING:
+    from modelway.graph import Graph, Wire, Wires
 
 
 class Source(Component, ABC):
@@ -61,6 +64,14 @@ class RowPreparer(Preparer, ABC):
     @abstractmethod
     def apply(self, columns: Columns) -> Columns:
         """Return the changed columns, of as many rows; needs numpy only, since it runs in services too."""
+
+    def to_onnx(self, columns: Mapping[str, Wire], graph: Graph) -> Wires:
+        """Write ``apply`` into a graph: all the columns, changed.
+
+        Raises:
+            ConfigError: the step, as it is configured, cannot be written.
+        """
+        raise ConfigError(f"The step '{self.name}' cannot write itself as ONNX")
 
     def prepare(self, tables: Mapping[str, Table], run: Run) -> Table:
         """Apply to every batch of the table; columns that the step passes on keep their arrow type."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from modelway.component import Component
 from modelway.context import Run
+from modelway.errors import ConfigError
 from modelway.values import Columns, Model, Predictions, Reason, Scores, Split
+
+if TYPE_CHECKING:
+    from modelway.graph import Graph, Wire, Wires
 
 
 class Feature(Component, ABC):
@@ -32,7 +36,7 @@ class Feature(Component, ABC):
         """
         from fnmatch import fnmatchcase
 
-        from modelway.errors import ConfigError, nearest
+        from modelway.errors import nearest
 
         found: list[str] = []
         for key in getattr(self, "columns", ()):
@@ -60,6 +64,17 @@ class Feature(Component, ABC):
 
         Needs numpy only: the same code serves training, batch scoring and the service.
         """
+
+    def to_onnx(self, state: Mapping[str, Any], columns: Mapping[str, Wire], graph: Graph) -> Wires:
+        """Write ``apply`` into a graph, for targets without Python's features; most features can.
+
+        Returns:
+            The output columns, which hold what ``apply`` makes of the same rows.
+
+        Raises:
+            ConfigError: the feature, as it is configured, cannot be written.
+        """
+        raise ConfigError(f"The feature '{self.name}' cannot write itself as ONNX")
 
 
 class Trainer(Component, ABC):
