@@ -13,8 +13,9 @@ from modelway.context import Event, Run, Workers
 from modelway.decorators import check, feature, gate, metric, preparer, splitter
 from modelway.errors import ComputeError, ConfigError, DataError, ModelwayError, PluginError, StageError, nearest
 from modelway.expression import Expression
+from modelway.graph import Graph, Wire, Wires
 from modelway.hookspecs import hookimpl
-from modelway.schema import ColumnSchema, RuleSchema, Schema
+from modelway.schema import ColumnSchema, RuleSchema, Schema, Task
 from modelway.search import Choices, Interval, Point, Search
 from modelway.stages import (
     CONTRACT,
@@ -52,6 +53,7 @@ from modelway.values import (
     Folder,
     Model,
     Part,
+    Plot,
     Predictions,
     Profile,
     Reason,
@@ -98,6 +100,7 @@ __all__ = [
     "Findings",
     "Folder",
     "Gate",
+    "Graph",
     "Interval",
     "Launcher",
     "Metric",
@@ -106,6 +109,7 @@ __all__ = [
     "Monitor",
     "Packager",
     "Part",
+    "Plot",
     "PluginError",
     "Point",
     "Predictions",
@@ -129,10 +133,13 @@ __all__ = [
     "Sweeper",
     "Table",
     "Target",
+    "Task",
     "Trainer",
     "Transform",
     "Trigger",
     "Verdict",
+    "Wire",
+    "Wires",
     "Workers",
     "Writer",
     "build",

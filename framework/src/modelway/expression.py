@@ -8,7 +8,8 @@ and ``weekday`` (Monday is 0) are of a time, and a time compares with ISO text.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache, reduce
 from typing import Any
 
@@ -33,6 +34,21 @@ FUNCTIONS = {
 _OPERANDS = {"minimum": (2, 99), "maximum": (2, 99), "where": (3, 3), "round": (1, 2)}
 
 
+@dataclass(frozen=True)
+class Term:
+    """A step of an expression, for whoever writes it in another language.
+
+    Attributes:
+        what: ``column``, whose part is the name; ``value``, whose part is the value; ``in`` and ``not in``, whose parts
+            are a term and a list of values; otherwise the numpy function that computes it (``isnan`` of any column,
+            ``hour`` and ``weekday`` of a time), whose parts are terms.
+        parts: What it is computed from.
+    """
+
+    what: str
+    parts: tuple[Any, ...]
+
+
 class Expression:
     """A parsed expression.
 
@@ -47,8 +63,8 @@ class Expression:
         self._columns: list[str] = []
         source, self._quoted = _unquote(text)
         try:
-            tree = ast.parse(source.strip(), mode="eval").body
-            self._run = self._compile(tree)
+            self._tree = ast.parse(source.strip(), mode="eval").body
+            self._run = self._compile(self._tree)
         except SyntaxError as error:
             raise ConfigError(f"The expression '{text}' does not parse: {error.msg}", where=where) from None
         except (ValueError, RecursionError, MemoryError) as error:
@@ -61,6 +77,11 @@ class Expression:
     def columns(self) -> tuple[str, ...]:
         """Names of the columns that the expression reads, in order of first use."""
         return tuple(dict.fromkeys(self._columns))
+
+    @property
+    def tree(self) -> Term:
+        """The expression as steps, the last one outermost."""
+        return self._term(self._tree)
 
     def __call__(self, columns: Mapping[str, Any]) -> Any:
         """Evaluate over columns: a mapping of names to numpy arrays of one length.
@@ -128,6 +149,33 @@ class Expression:
             where=self.where,
         )
 
+    def _term(self, node: ast.expr) -> Term:
+        match node:  # what _compile has admitted
+            case ast.Constant(value):
+                return Term("value", (value,))
+            case ast.Name(name):
+                return Term("column", (self._quoted.get(name, name),))
+            case ast.BinOp(left, op, right):
+                return Term(_BINARY[type(op)], (self._term(left), self._term(right)))
+            case ast.UnaryOp(op, operand):
+                return Term(_UNARY[type(op)], (self._term(operand),))
+            case ast.BoolOp(op, values):
+                return _joined("logical_and" if isinstance(op, ast.And) else "logical_or", map(self._term, values))
+            case ast.Call(ast.Name(name), operands):
+                parts = [self._term(operand) for operand in operands]
+                function = FUNCTIONS[name]
+                return _joined(function, parts) if name in ("minimum", "maximum") else Term(function, tuple(parts))
+            case ast.Compare(left, ops, comparators):
+                lefts = [left, *comparators]
+                return _joined("logical_and", map(self._compared, lefts, ops, comparators))
+        raise AssertionError(node)
+
+    def _compared(self, left: ast.expr, op: ast.cmpop, right: ast.expr) -> Term:
+        if isinstance(op, (ast.In, ast.NotIn)) and isinstance(right, (ast.Tuple, ast.List)):
+            values = [self._literal(item) for item in right.elts]
+            return Term("in" if isinstance(op, ast.In) else "not in", (self._term(left), values))
+        return Term(_COMPARE[type(op)], (self._term(left), self._term(right)))
+
     def _literal(self, node: ast.expr) -> Any:
         try:
             value = ast.literal_eval(node)
@@ -172,6 +220,10 @@ class Expression:
             return result
 
         return compare
+
+
+def _joined(function: str, parts: Iterable[Term]) -> Term:
+    return reduce(lambda a, b: Term(function, (a, b)), parts)
 
 
 def _again(text: str, where: str) -> Expression:

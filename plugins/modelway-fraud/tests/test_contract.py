@@ -10,8 +10,7 @@ from modelway_fraud import metrics
 from modelway_fraud.cards import CardPrecision
 from modelway_fraud.metric import LOWER, Fraud
 
-from modelway import Category, Predictions
-from modelway.schema import Task
+from modelway import Category, Predictions, Task
 from modelway.testing import MetricSuite
 
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from modelway_metrics import metrics
 
-from modelway import Category, Predictions
-from modelway.schema import Task
+from modelway import Category, Predictions, Task
 from modelway.testing import MetricSuite
 
 FIELDS: dict[str, dict[str, Any]] = {

@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from modelway_profile import TableProfile, merged, with_bytes
 
-from modelway import Category, ConfigError, DataError, Profile, Schema, take
+from modelway import Category, ConfigError, DataError, Directory, Profile, Schema, take
 from modelway.testing import ProfilerSuite
-from modelway.values import Directory
 
 
 class TestTableProfile(ProfilerSuite):

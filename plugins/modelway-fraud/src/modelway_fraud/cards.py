@@ -62,5 +62,6 @@ class CardPrecision(Metric, name="card_precision"):
         days = len(table["day"])
         best = sum(min(self.k, compromised) for compromised in table["compromised"]) / (self.k * days)
         value = sum(table["found"]) / (self.k * days)
-        detail = {"k": self.k, "best": best, "table": table}
+        plot = {"of": "table", "x": "day", "y": ["compromised", "found"], "kind": "bars"}
+        detail = {"k": self.k, "best": best, "table": table, "plots": [plot]}
         return Scores.of(value, support=len(rows.time), detail=detail)

@@ -128,6 +128,7 @@ class Fraud(Metric, name="fraud"):
             "loss": table.loss,
             "days": table.days,
             "table": {name: _plain(column) for name, column in shown.items()},
+            "plots": [{"of": "table", "x": "alerts_per_day", "y": ["adr", f"vdr_{min(table.saved)}"]}],
         }
         counted = ("threshold", "tnf", "false_alerts_per_day", "detected", "contacts")
         scores = {}

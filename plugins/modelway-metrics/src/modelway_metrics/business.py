@@ -131,7 +131,9 @@ class Business(Metric, name="business"):
         point = self._point(ladder, columns, run.chosen, predictions.phase)
         place = None if point["threshold"] is None else ladder.place(point["threshold"])
         kept: dict[str, Any] = {"currency": self.currency, "operating_point": point}
-        kept["table"] = table(columns, place, POINTS)
+        kept["table"], kept["chosen"] = table(columns, place, POINTS)
+        alerts = "alerts_per_day" if ladder.days else "alerts_share"
+        kept["plots"] = [{"of": "table", "x": alerts, "y": ["saved"]}]
         if place is None:
             kept["note"] = f"Not defined: {point['reason']}"
             return self._scores({}, None, len(positive), kept, {})

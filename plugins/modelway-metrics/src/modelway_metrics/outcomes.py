@@ -129,15 +129,19 @@ def _days(predictions: Predictions) -> int | None:
     return int(days.max() - days.min()) + 1 if len(days) else None
 
 
-def table(columns: Mapping[str, Array], chosen: int | None, points: int) -> dict[str, list[Any]]:
-    """Return the columns at some thresholds: half even steps, half finer and finer toward the highest scores."""
+def table(columns: Mapping[str, Array], chosen: int | None, points: int) -> tuple[dict[str, list[Any]], int | None]:
+    """Return the columns at some thresholds, and the row of the chosen one.
+
+    Half of the thresholds are even steps, half are finer and finer toward the highest scores.
+    """
     import numpy as np
 
     last = len(columns["threshold"]) - 1
     half = points // 2 - 1
     steps = np.concatenate([np.linspace(0, last, half), np.geomspace(1, max(last, 1), half) if last else []])
     kept = np.unique(np.concatenate([np.rint(steps), [0, last, 0 if chosen is None else chosen]]).astype(int))
-    return {name: [_short(x) for x in column[kept].tolist()] for name, column in columns.items()}
+    row = None if chosen is None else int(np.searchsorted(kept, chosen))
+    return {name: [_short(x) for x in column[kept].tolist()] for name, column in columns.items()}, row
 
 
 def _short(value: float) -> float | None:

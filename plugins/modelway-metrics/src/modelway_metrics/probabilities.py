@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelway import ConfigError, param
-from modelway_metrics.reliability import curve, given_and_right, places, probabilities
+from modelway_metrics.reliability import PLOT, curve, given_and_right, places, probabilities
 from modelway_metrics.sampled import Rows, Sampled, Statistic, mean
 
 
@@ -56,7 +56,8 @@ class Brier(Sampled, name="brier"):
             hit = np.arange(len(rows.classes)) == rows.label[:, None]
             loss = ((score - hit) ** 2).sum(axis=1)
         given, right = given_and_right(rows, score)
-        return mean(loss, rows, detail={"curve": curve(given, right, rows.weights, places(given, 20, "quantile"))})
+        table = curve(given, right, rows.weights, places(given, 20, "quantile"))
+        return mean(loss, rows, detail={"curve": table, "plots": [PLOT]})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from modelway import param
-from modelway_metrics.sampled import Rows, Sampled, Statistic
+from modelway_metrics.sampled import Rows, Sampled, Statistic, weighted_mean
 
 if TYPE_CHECKING:
     from modelway_metrics.sampled import Array
@@ -107,6 +107,10 @@ class Ranked(Sampled):
         """Measure a ranking at weights in its order."""
 
     @abstractmethod
+    def plot(self, rows: Rows) -> dict[str, Any]:
+        """Return how the curve is drawn."""
+
+    @abstractmethod
     def points(self, ranking: Ranking, weight: Array, points: int) -> dict[str, Any]:
         """Return the curve, of at most ``points`` points, as lists by name."""
 
@@ -123,6 +127,7 @@ class Ranked(Sampled):
             weight = rows.weights if ranking.order is None else rows.weights[ranking.order]
             if not note:
                 detail["curve"] = self.points(ranking, weight, POINTS)
+                detail["plots"] = [{"of": "curve", **self.plot(rows)}]
             value = (lambda weight: float("nan")) if note else (lambda weight: self.of(ranking, weight))
             return Statistic(value, weight, note=note, detail=detail)
 
@@ -134,6 +139,7 @@ class Ranked(Sampled):
             points = max(20, POINTS // len(rankings))
             curves = [self.points(ranking, weight[ranking.order], points) for ranking in rankings]
             detail["curves"] = dict(zip(map(str, rows.classes), curves, strict=True))
+            detail["plots"] = [{"of": "curves", **self.plot(rows)}]
 
         def averaged(weight: Array) -> float:
             each = [self.of(ranking, weight[ranking.order]) for ranking in rankings]
@@ -157,6 +163,10 @@ class RocAuc(Ranked, name="roc_auc"):
         """Measure the area."""
         return ranking.auc(weight)
 
+    def plot(self, rows: Rows) -> dict[str, Any]:
+        """Return how the curve is drawn: chance is the diagonal."""
+        return {"x": "false_positive_rate", "y": ["true_positive_rate"], "reference": "diagonal"}
+
     def points(self, ranking: Ranking, weight: Array, points: int) -> dict[str, Any]:
         """Return the ROC curve; its first point, which no row reaches, has no threshold."""
         thresholds, hits, rest = ranking.curve(weight, points)
@@ -178,6 +188,13 @@ class AveragePrecision(Ranked, name="average_precision"):
     def of(self, ranking: Ranking, weight: Array) -> float:
         """Measure the area."""
         return ranking.average_precision(weight)
+
+    def plot(self, rows: Rows) -> dict[str, Any]:
+        """Return how the curve is drawn: chance is the share of positive rows."""
+        drawn: dict[str, Any] = {"x": "recall", "y": ["precision"]}
+        if rows.task == "binary":
+            drawn["reference"] = weighted_mean(rows.label == 1, rows.weights)
+        return drawn
 
     def points(self, ranking: Ranking, weight: Array, points: int) -> dict[str, Any]:
         """Return the precision-recall curve."""

@@ -42,6 +42,10 @@ def places(given: Array, bins: int, cut: str) -> Array:
     return np.searchsorted(np.percentile(given, 100 * inner) if cut == "quantile" else inner, given)
 
 
+#: How a curve of this module is drawn.
+PLOT: dict[str, Any] = {"of": "curve", "x": "predicted", "y": ["observed"], "kind": "points", "reference": "diagonal"}
+
+
 def curve(given: Array, right: Array, weight: Array, place: Array) -> dict[str, Any]:
     """Compare given probabilities with what happened, by bin; empty bins are left out.
 
@@ -96,7 +100,7 @@ class Calibration(Sampled, name="calibration"):
         weight = rows.weights
         table = curve(given, right, weight, place)
         gaps = np.abs(np.subtract(table["predicted"], table["observed"]))
-        detail: dict[str, Any] = {"curve": table, "largest": float(gaps.max())}
+        detail: dict[str, Any] = {"curve": table, "plots": [PLOT], "largest": float(gaps.max())}
         if rows.task == "binary":
             detail["slope"], detail["intercept"] = recalibration(given, right, weight)
         return Statistic(value, weight, detail=detail)

@@ -138,4 +138,6 @@ class Lift(Sampled, name="lift"):
             "gain": gain,
             "lift_so_far": gain / share,
         }
-        return Statistic(value, weight, detail={"table": {name: column.tolist() for name, column in table.items()}})
+        plot = {"of": "table", "x": "share", "y": ["lift"], "kind": "bars", "reference": 1.0}
+        kept = {name: column.tolist() for name, column in table.items()}
+        return Statistic(value, weight, detail={"table": kept, "plots": [plot]})

@@ -15,6 +15,7 @@ from modelway_pandera.suspects import suspects
 from modelway_pandera.tally import Tally
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 
@@ -61,14 +62,14 @@ def summarise(item: tuple[Table, int], rules: Rules, limit: int) -> Summary:
     import pyarrow as pa
 
     part, offset = item
-    summary, kinds = Summary(), _kinds(part)
+    summary, kinds = Summary(), kinds_of(part)
     asked = rules.schema.columns
     fit = {name: fits(ask.type, kinds[name]) for name, ask in asked.items() if name in kinds}
     for rule in rules.rows:
         if rule.name == "column" and rule.over == "column" and rule.columns[0] not in kinds:
             first = range(offset, offset + part.rows)[:limit]
             summary.add(rule, Tally(part.rows, tuple(first)), limit)
-    looking = [rule for rule in rules.rows if _looks(rule, kinds, fit)]
+    looking = [rule for rule in rules.rows if looks(rule, kinds, fit)]
     across = [rule for rule in looking if rule.over == "row"]
     expressions = {rule: Expression(rule.ask, where=f"schema.rules.{rule.name}") for rule in across}
     wanted = list(dict.fromkeys(name for rule in looking for name in rule.columns))
@@ -91,7 +92,7 @@ def summarise(item: tuple[Table, int], rules: Rules, limit: int) -> Summary:
     return summary
 
 
-def _kinds(part: Table) -> dict[str, pa.DataType]:
+def kinds_of(part: Table) -> dict[str, pa.DataType]:
     """Return the types as the part itself holds them: a part that was kept as it came may differ from the others."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -104,7 +105,7 @@ def _kinds(part: Table) -> dict[str, pa.DataType]:
     return dict(zip(schema.names, schema.types, strict=True))
 
 
-def _looks(rule: Rule, kinds: Mapping[str, Any], fit: Mapping[str, bool | None]) -> bool:
+def looks(rule: Rule, kinds: Mapping[str, Any], fit: Mapping[str, bool | None]) -> bool:
     """Tell whether a rule has to look at values: a right type needs no look, and a wrong one hides the rest."""
     if not all(name in kinds for name in rule.columns) or (rule.name == "column" and rule.over == "column"):
         return False
@@ -120,12 +121,19 @@ def _tally(rule: Rule, fit: bool | None, ask: ColumnSchema, column: Held, offset
 
     if rule.name == "type" and fit is False:
         return Tally.of(np.arange(len(column.array)), column.array, offset, limit, f"it is held as {column.array.type}")
+    found = broken_values(rule, ask, column)
+    return Tally.of(found, None if rule.name == "nullable" else column.array, offset, limit)
+
+
+def broken_values(rule: Rule, ask: ColumnSchema, column: Held) -> np.ndarray[Any, Any]:
+    """Return the ascending positions of the values that break a rule of their column."""
+    import numpy as np
+
     found = suspects(rule.name, rule.ask, column)
-    if not len(found):
-        return Tally(0)
-    if rule.name == "nullable":
-        return Tally.of(found, None, offset, limit)
+    if rule.name == "nullable" or not len(found):
+        return found
     from modelway_pandera.objects import column_checks
 
     judged = column_checks(ask)[rule.name](column.array.take(found).to_pandas()).check_output
-    return Tally.of(found[~np.asarray(judged, dtype=bool)], column.array, offset, limit)
+    bad: np.ndarray[Any, Any] = found[~np.asarray(judged, dtype=bool)]
+    return bad
