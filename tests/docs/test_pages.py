@@ -118,7 +118,7 @@ def reader(root: Path, tmp_path: Path) -> Iterator[Reader]:
         someone.serving.wait(timeout=30)
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/guide.md", "docs/plugins.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/guide.md", "docs/plugins.md", "docs/data.md", "docs/scale.md"])
 def test_a_page_can_be_followed_from_top_to_bottom(name: str, root: Path, reader: Reader, blocks: Any) -> None:
     carried_out = 0
     for block in blocks(root / name):

@@ -66,13 +66,14 @@ PLUGIN = '''
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from modelway import Feature, Model, Source, Table, Trainer, param, preparer
 
-PAUSE = 0.05
+PAUSE = float(os.environ.get("WIDE_PAUSE", "0.05"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,6 +218,13 @@ class Dask:
                 env={**os.environ, **more}, start_new_session=True,
             )  # fmt: skip
 
+    def mend(self) -> None:
+        """Start anew what has ended: a nanny does not outlive a worker that is killed while it starts."""
+        whole = [w for w in self.workers if w.poll() is None and children(w.pid, "multiprocessing.spawn")]
+        if self.scheduler.poll() is not None or len(whole) < len(self.workers):
+            self.stop()
+            self.start()
+
     def stop(self) -> None:
         """End them and their children."""
         for process in [*self.workers, self.scheduler]:
@@ -341,9 +349,7 @@ def kills(count: int, seed: int, wide_at: Any, folder: Path, dask: Dask, outcome
         after = draw.uniform(0.15, 1.0) * outcome["took"]
         how = disturb(bench, dask, victim, after, outcome)
         told.append(f"{number:3} {victim:12} at {after:5.1f} s: {how}")
-        if dask.scheduler.poll() is not None:
-            dask.stop()
-            dask.start()
+        dask.mend()
         again = bench.apart("run", "wide", *on(dask), "--json")
         assert again.code == 0, again.err
         assert digests(again.json) == digests(outcome), told
@@ -366,6 +372,14 @@ def test_kills_at_any_instant_end_in_the_same_result_or_a_clear_error(
     print("\n".join(["", *kills(KILLS, SEED, wide_at, tmp_path, dask, undisturbed)]))
 
 
+def begun(bench: Any) -> None:
+    """Wait until a run has finished its first step."""
+    until = time.monotonic() + 60
+    # the first entry is the run's environment
+    while len(list((bench.root / ".modelway").glob("index/*/*.json"))) < 2 and time.monotonic() < until:
+        time.sleep(0.05)
+
+
 def started(process: Any) -> list[int]:
     """Wait until a run has workers of its own, and return them."""
     until = time.monotonic() + 60
@@ -375,16 +389,21 @@ def started(process: Any) -> list[int]:
     return children(process.pid)
 
 
+def gone(pids: list[int]) -> None:
+    """Make sure that processes end."""
+    until = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
+
+
 @pytest.mark.faults
 def test_a_killed_client_leaves_no_worker_of_its_own_behind(tmp_path: Path, wide_at: Any) -> None:
     process = wide_at(tmp_path / "work").start("run", "wide", *on_this_machine())
     left = started(process)
     process.kill()
     process.communicate()
-    until = time.monotonic() + 20
-    while any(Path(f"/proc/{pid}").exists() for pid in left) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert [pid for pid in left if Path(f"/proc/{pid}").exists()] == []
+    gone(left)
 
 
 @pytest.mark.faults
@@ -401,7 +420,7 @@ def test_ctrl_c_ends_the_run_and_its_workers(tmp_path: Path, wide_at: Any) -> No
     _, err = process.communicate(timeout=LIMIT)
     assert process.returncode == 130, err
     assert len(err.strip().splitlines()) == 1, err
-    assert [pid for pid in left if Path(f"/proc/{pid}").exists()] == []
+    gone(left)
 
 
 # Networks
@@ -441,6 +460,7 @@ def apart(tmp_path: Path) -> Iterator[Dask]:
         found.stop()
     finally:
         for number in (2, 3, 4):
+            ip("link", "del", f"{name}v{number}", check=False)
             ip("netns", "del", f"{name}n{number}", check=False)
         ip("link", "del", f"{name}br", check=False)
 
@@ -460,8 +480,8 @@ def test_a_link_that_is_cut_is_survived_or_told(
         pytest.skip("Nothing is cut")
     bench = wide_at(tmp_path / "work")
     began = time.monotonic()
-    process = bench.start("run", "wide", *on(apart), "--json")
-    time.sleep(0.5 * undisturbed["took"])
+    process = bench.start("run", "wide", *on(apart), "--json", WIDE_PAUSE="0.6")
+    begun(bench)
     if seconds:
         ip("link", "set", link_of(number), "down")
         with suppress(subprocess.TimeoutExpired):

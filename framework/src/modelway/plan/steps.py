@@ -71,7 +71,8 @@ def steps_of(
                 "The project has several sources and no 'prepare' that makes one table of them",
                 where=experiment.where("source"), mend="Declare how they join under 'prepare'",
             )  # fmt: skip
-        held = {"schema": schema["rules"]} if any(p.of_schema for p in every("prepare").values()) else {}
+        held: dict[str, Any] = {"target": list(experiment.schema.with_role("target"))}  # which no window may see early
+        held |= {"schema": schema["rules"]} if any(p.of_schema for p in every("prepare").values()) else {}
         steps.append(Step("prepare", "prepare", every("prepare"), sources, own=held))
         table = "prepare"
     steps += _checks(experiment, "checks", "", table, sources)
