@@ -5,7 +5,7 @@ The short form (marker ``slow``) is part of the ordinary tests. The others, whic
     MODELWAY_KILLS=50 MODELWAY_SEED=1 python -m pytest tests/faults/test_cluster.py -m faults
 
 A run that something was killed under must end within ``LIMIT`` seconds, with the undisturbed run's result or with exit
-code 11 and one paragraph; repeated, it must finish, with the same transforms and scores to the last bit: what is mapped
+code 12 and one paragraph; repeated, it must finish, with the same transforms and scores to the last bit: what is mapped
 over parts does not depend on which worker did it. Network namespaces and full disks need root.
 """
 
@@ -309,7 +309,7 @@ def ended(process: Any, outcome: dict[str, Any]) -> str:
     lines = [line for line in err.splitlines() if line]
     assert "Traceback" not in err, err
     if process.returncode:
-        assert process.returncode == 11, err
+        assert process.returncode == 12, err
         assert len(lines) == 1, err
         return f"failed after {time.monotonic() - began:.0f} s: {lines[0][:160]}"
     assert lines == [], err

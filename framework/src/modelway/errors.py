@@ -97,7 +97,7 @@ class StageError(ModelwayError):
 class ComputeError(ModelwayError):
     """A cluster that is not there, cannot do the work, or lost its workers."""
 
-    code = 11
+    code = 12
 
 
 class PrunedError(ModelwayError):

@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 done, 1 a fault of Modelway itself, 2 wrong configuration or usage, 3 some trials of a sweep failed, 4 wrong
     data, 5 a plugin, 6 the store, 7 the ledger, 8 a gate refused, 9 someone else was first, 10 a stage failed,
-    11 a cluster, 130 interrupted.
+    12 a cluster, 130 interrupted.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     if not words or words[0] in ("-h", "--help", "help"):

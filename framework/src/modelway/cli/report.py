@@ -16,7 +16,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="run id or a unique beginning of one, a project (its newest run), or a version (the run that made it);"
         " by default the newest run",
     )  # fmt: skip
-    parser.add_argument("--out", metavar="FILE.html", help="where to write the page; by default below .modelway/reports")
+    parser.add_argument("--out", metavar="FILE.html", help="where to write it; by default below .modelway/reports")
     parser.add_argument("--json", action="store_true", help="print what the page says as JSON, and write nothing")
 
 

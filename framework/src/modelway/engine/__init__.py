@@ -73,6 +73,7 @@ class Engine:
         plugins: The plugins that the experiment was composed with.
         listener: Told every event, besides the observers; also of progress inside steps.
         warn: Told of what does not stop a run.
+        beside: An engine of the same workspace and settings, whose store, ledger and caches to share.
     """
 
     def __init__(
@@ -82,16 +83,17 @@ class Engine:
         plugins: Plugins,
         listener: Listener = lambda event: None,
         warn: Callable[[str], None] = lambda text: None,
+        beside: Engine | None = None,
     ) -> None:
         self.experiment, self.workspace, self.plugins = experiment, workspace, plugins
         self.listener, self.warn = listener, warn
         settings = experiment.settings
         naming.check(settings.project, "project", experiment.where("project"))
         naming.name(settings.naming, project=settings.project, kind="bundle", version="1")
-        self.store = workspace.store(settings.store, warn)
-        self.ledger = workspace.ledger(settings.ledger)
-        self.stats = StatCache(workspace.cache / "files.json")
-        self.memory = Memory(workspace.cache / "remembered.json")
+        self.store = beside.store if beside else workspace.store(settings.store, warn)
+        self.ledger = beside.ledger if beside else workspace.ledger(settings.ledger)
+        self.stats = beside.stats if beside else StatCache(workspace.cache / "files.json")
+        self.memory = beside.memory if beside else Memory(workspace.cache / "remembered.json")
         #: Processor seconds that are not the next run's; the command line, whose process is one run's alone, sets 0.
         self.cpu_before = meter.cpu()
         #: Further fields of the ``Run`` that components get, and who answers whether training goes on.

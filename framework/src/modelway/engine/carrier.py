@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -48,6 +50,12 @@ class Carrier:
         compute = self.engine.experiment.one("compute")
         context = self.engine._context(self.outcome.run, self.scratch)
         workers: Workers = self.stack.enter_context(compute.open(context))
+        planned = [p.ingredients["own"].get("compute") for p in self.plan.steps if p.step.stage == "train"]
+        if any(shape and shape != dict(workers.shape) for shape in planned):
+            raise ComputeError(
+                f"The cluster was planned for as {planned[0]}, and is {dict(workers.shape)} now",
+                where=self.engine.experiment.where("compute"), mend="Repeat the command, or set 'compute.workers'",
+            )  # fmt: skip
         if workers.client is not None:
             link = getattr(workers.client, "dashboard_link", "")
             self.engine._tell("step_progress", self.outcome.run, "", {"dashboard": link, **workers.shape})
@@ -56,7 +64,11 @@ class Carrier:
     def value(self, name: str) -> Any:
         """Return the output of an earlier step, read from the store only where it is not at hand."""
         if name not in self.values:
-            self.values[name] = self.engine.load(self.outcome.steps[name])
+            manifest = self.outcome.steps[name]
+            share: Callable[..., Any] = self.engine.more.get("on_share", lambda _, make, size: make())
+            self.values[name] = share(
+                f"output {manifest.fingerprint}", lambda: self.engine.load(manifest), manifest.bytes
+            )
         return self.values[name]
 
     def carry_out(self) -> None:
@@ -66,7 +78,8 @@ class Carrier:
             inputs: dict[str, str | None] = {name: self._known(name) for name in step.inputs}
             fingerprint = fingerprint_of(planned.ingredients, inputs)
             forced = planned.mark == "~" and planned.reason == "forced"
-            manifest = None if forced else self.engine.store.lookup(fingerprint)
+            found = planned.manifest if planned.fingerprint == fingerprint else None
+            manifest = None if forced else found or self.engine.store.lookup(fingerprint)
             cost: dict[str, Any] = {}
             if manifest is None:
                 self.engine._tell("step_started", self.outcome.run, step.name, {"reason": planned.reason})
@@ -82,6 +95,17 @@ class Carrier:
                 "step_finished", self.outcome.run, step.name, {**body, **manifest.facts.get("summary", {})}
             )
             self.engine._conclude(step, manifest, self.outcome)
+
+    @contextmanager
+    def _emptied(self) -> Iterator[Path]:
+        """Give a step a folder of its own: the run's, as long as steps leave nothing in it."""
+        folder = self.scratch / "step"
+        folder.mkdir(exist_ok=True)
+        try:
+            yield folder
+        finally:
+            if any(folder.iterdir()):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _known(self, name: str) -> str:
         if name not in self.known:  # a step before --from: in the store, as the plan made sure
@@ -124,10 +148,10 @@ class Carrier:
         def progress(unit: str, done: int, total: int | None) -> None:
             engine._tell("step_progress", self.outcome.run, step.name, {"unit": unit, "done": done, "total": total})
 
-        with tempfile.TemporaryDirectory(dir=self.scratch) as scratch:
+        with self._emptied() as scratch:
             asides: dict[str, Table] = {}
             context: Run = engine._context(
-                self.outcome.run, Path(scratch), workers=self.workers, on_log=logs.__setitem__, on_report=report,
+                self.outcome.run, scratch, workers=self.workers, on_log=logs.__setitem__, on_report=report,
                 on_progress=progress, on_aside=asides.__setitem__,
             )  # fmt: skip
             meter = Meter()

@@ -182,7 +182,7 @@ class Sweep:
             name=digest([config, self.host.code])[:12], overrides=experiment.overrides, config=experiment.config,
             origin=experiment.origin, root=str(self.root), workspace=str(self.workspace.root), sweep=self.id,
             code=self.host.code, select=self.select, force=self.force, threads=_share_of_cores(width),
-            watch=search.watch(point),
+            watch=search.watch(point), experiment=experiment,
         )  # fmt: skip
 
     def _take(self, search: Search, point: Point, overrides: list[str], future: Future[Result]) -> Done:

@@ -32,6 +32,7 @@ class Trial:
         code: Digest of the code that the sweep was submitted with.
         threads: Cores that the trial may use; 0 means all.
         watch: Asked after each training round whether to go on.
+        experiment: The same, resolved already, for this very process; sent to another one, it stays behind.
     """
 
     name: str
@@ -46,6 +47,10 @@ class Trial:
     force: bool = False
     threads: int = 0
     watch: Watch | None = None
+    experiment: Experiment | None = field(default=None, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "experiment": None}
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,8 @@ class Host:
         self.workspace, self.plugins, self.code = workspace, plugins, code
         self.stats = StatCache(workspace.cache / "files.json")
         self.memory = Memory(min(1 << 30, memory_limit() // 4))
-        self.facts: tuple[dict[str, Any], str] | None = None
+        self._first: Engine | None = None
+        self._lock = threading.Lock()
 
     def hold(self, experiment: Experiment) -> None:
         """Take the state of the code as it is now for what it is until the process ends."""
@@ -103,9 +109,13 @@ class Host:
 
     def engine(self, experiment: Experiment) -> Engine:
         """Return the engine of a trial."""
-        engine = Engine(experiment, self.workspace, self.plugins)
-        engine.stats = self.stats
-        self.facts = engine.facts = self.facts or (engine.code(), engine.environment())
+        with self._lock:
+            if self._first is None:
+                self._first = Engine(experiment, self.workspace, self.plugins)
+                self._first.stats = self.stats
+                self._first.facts = (self._first.code(), self._first.environment())
+        engine = Engine(experiment, self.workspace, self.plugins, beside=self._first)
+        engine.facts = self._first.facts
         return engine
 
 
@@ -149,6 +159,8 @@ def _host(trial: Trial) -> tuple[Host, Experiment]:
 
 
 def _experiment(trial: Trial, host: Host) -> Experiment:
+    if trial.experiment is not None:
+        return trial.experiment
     return resolve(trial.config, trial.origin, Path(trial.root), trial.overrides, host.plugins)
 
 
