@@ -114,7 +114,7 @@ def sources() -> list[str]:
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
 def test_every_python_sees_the_same_form(version: str, sources: list[str], tmp_path: Path) -> None:
     """Computed on another Python, a step of a shared store is found again."""
-    functions = (fingerprint.normal_form, fingerprint._docstrings, fingerprint._between)
+    functions = (fingerprint.normal_form, fingerprint._docstrings, fingerprint._statements, fingerprint._between)
     head = "from __future__ import annotations\nimport ast, hashlib, io, json, sys, tokenize\n"
     script = head + "\n\n".join(inspect.getsource(function) for function in functions)
     script += "\nfor s in json.load(sys.stdin): print(hashlib.sha256(normal_form(s).encode()).hexdigest())\n"

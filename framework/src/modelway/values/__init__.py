@@ -15,7 +15,7 @@ from modelway.values.columns import (
     to_records,
 )
 from modelway.values.model import Model, RowStep, ScoringModel, Transform, described
-from modelway.values.scores import Finding, Findings, Predictions, Reason, Score, Scores, Verdict
+from modelway.values.scores import Finding, Findings, Plot, Predictions, Reason, Score, Scores, Verdict
 from modelway.values.split import PHASES, Batch, Split, encode_target
 from modelway.values.table import BATCH, Part, Table
 
@@ -36,6 +36,7 @@ __all__ = [
     "Folder",
     "Model",
     "Part",
+    "Plot",
     "Predictions",
     "Profile",
     "Reason",

@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from modelway.errors import DataError, nearest
+from modelway.errors import ConfigError, DataError, nearest
 from modelway.schema import Schema, Task
 from modelway.values.artifact import Folder, Value
 from modelway.values.columns import Columns, from_records, to_records
 
 if TYPE_CHECKING:
+    from modelway.graph import Graph, Wire
     from modelway.values.columns import Array
 
 #: A change of rows that needs nothing but the row: a row preparer, or a fitted transform.
@@ -99,8 +100,31 @@ class Model(Value, kind="Model"):
         """
 
     def facts(self) -> dict[str, Any]:
-        """Return what is worth showing: rounds kept, importances by feature, size."""
+        """Return what is worth showing: rounds kept, ``importance`` (a number by feature), size."""
         return {}
+
+    def contributions(self, columns: Columns) -> Columns | None:
+        """Return how much each feature adds to each row's margin: the score before its link, such as log-odds.
+
+        Args:
+            columns: Transformed feature columns, as ``predict`` takes them.
+
+        Returns:
+            Shape (rows,) by feature name, and ``bias``; together they sum to the margin. None where the model, or its
+            task, has no such thing.
+        """
+        return None
+
+    def to_onnx(self, columns: Mapping[str, Wire], graph: Graph) -> str:
+        """Write the model into a graph.
+
+        Returns:
+            The tensor of scores, float32, of shape (rows, 1), or (rows, classes) for multiclass.
+
+        Raises:
+            ConfigError: the model, as it was configured, cannot be written.
+        """
+        raise ConfigError(f"A model of type {type(self).__name__} cannot write itself as ONNX")
 
 
 @dataclass(frozen=True)

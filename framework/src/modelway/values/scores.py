@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Required, Self, TypedDict
 
 from modelway.component import plain
 from modelway.schema import Task
@@ -83,9 +83,33 @@ class Predictions(Value, kind="Predictions"):
         return cls(Table.load(folder), body["task"], tuple(body["classes"]))
 
 
+class Plot(TypedDict, total=False):
+    """How to draw what a score's ``detail`` keeps.
+
+    Attributes:
+        of: Which columns: those of ``curve``, of each of ``curves``, or of ``table``.
+        x, y: Names of columns: one across, one or several up.
+        kind: How values stand: ``line`` (the default), ``points`` joined by one, or ``bars`` before each other.
+        reference: What to compare with: ``diagonal``, or a height.
+    """
+
+    of: Required[Literal["curve", "curves", "table"]]
+    x: Required[str]
+    y: Required[list[str]]
+    kind: Literal["line", "points", "bars"]
+    reference: Literal["diagonal"] | float
+
+
 @dataclass(frozen=True)
 class Score:
     """One measured value.
+
+    ``detail`` is plain JSON and free in form. What has one of these names is shown in the run's report: ``note`` (why
+    there is no value, or what is odd), ``currency`` (the value is money), ``operating_point`` (``threshold``, ``rule``,
+    ``reason``, and the ``phase`` that it was chosen on), ``table`` and ``curve`` (lists of equal length by column),
+    ``chosen`` (the table's row at the operating point; else the row of the nearest ``threshold``), ``curves`` (such
+    columns by class), ``matrix`` (a row per label, a column per decision) with ``classes``, ``groups``
+    (``value``, ``low``, ``high``, ``rows`` by group), and ``plots``: a list of ``Plot``.
 
     Attributes:
         value: The value, or None where it is not defined.
@@ -154,7 +178,7 @@ class Scores(Value, kind="Scores"):
 
     def save(self, folder: Folder) -> None:
         """Write ``scores.json``."""
-        body = {"entries": [plain(asdict(s)) for s in self.entries], "lower_is_better": dict(self.lower_is_better)}
+        body = {"entries": [plain(s) for s in self.entries], "lower_is_better": dict(self.lower_is_better)}
         folder.put_json("scores.json", body)
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -12,7 +13,7 @@ from modelway_xgboost.layout import Layout
 if TYPE_CHECKING:
     import numpy as np
 
-    from modelway import Folder
+    from modelway import Folder, Graph, Wire
 
     Array = np.ndarray[Any, Any]
 
@@ -77,6 +78,33 @@ class XGBoostModel(Model):
         if self.booster.attr("best_score") is not None:
             facts["best_score"] = float(self.booster.attr("best_score"))
         return facts | {"importance": dict(sorted(by_name.items(), key=lambda item: -item[1]))}
+
+    def contributions(self, columns: Columns) -> Columns | None:
+        """Return each feature's SHAP values (Lundberg, Erion and Lee 2018), as XGBoost computes them for trees.
+
+        Returns:
+            Shape (rows,), float32, by feature and for ``bias``; None for multiclass, or for a feature named so.
+        """
+        if self.task == "multiclass" or "bias" in self.layout.names:
+            return None
+        from xgboost.core import DMatrix
+
+        names, types = self.layout.labels, self.layout.types
+        matrix = DMatrix(
+            self.layout.matrix(columns), feature_names=names, feature_types=types, enable_categorical="c" in types
+        )
+        found = self.booster.predict(matrix, pred_contribs=True, validate_features=False)
+        return {name: found[:, place] for place, name in enumerate((*self.layout.names, "bias"))}
+
+    def to_onnx(self, columns: Mapping[str, Wire], graph: Graph) -> str:
+        """Write the trees into a graph; rows with an infinite value are refused, as they are here.
+
+        Raises:
+            ConfigError: a kind of booster or an objective that is not known there.
+        """
+        from modelway_xgboost.onnx import write
+
+        return write(self, columns, graph)
 
     def save(self, folder: Folder) -> None:
         """Write ``booster.ubj`` and ``layout.json``."""
