@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,20 @@ from modelway import Category, ConfigError, DataError, Directory, Run, Split, bu
 from modelway.testing import make_run, make_table
 
 RNG = np.random.default_rng(0)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a split, as a preparer or a fitted feature is one."""
+
+    change: Any
+    name: str = "step"
+
+    def params(self) -> dict[str, Any]:
+        return {}
+
+    def __call__(self, columns: Any) -> Any:
+        return self.change(columns)
 
 
 def bytes_of(model: XGBoostModel) -> bytes:
@@ -187,7 +201,7 @@ def test_whole_numbers_declared_as_categories_score_alike_from_arrays_and_reques
 
 def test_a_vocabulary_that_a_feature_fixed_is_native_too(tmp_path: Path) -> None:
     split, run = make(tmp_path, {"c": ["u", "v"] * 50, "y": [0, 1] * 50}, kinds={"c": {"type": "category"}}, parts=2)
-    split = split.with_steps([lambda columns: {"c": columns["c"].recode(["v", "w", "u"])}])  # type: ignore[union-attr]
+    split = split.with_steps([Step(lambda columns: {"c": columns["c"].recode(["v", "w", "u"])})])  # type: ignore[union-attr]
     model = XGBoost(rounds=2).fit(split, run)
     assert model.layout.categories == {"c": ("v", "w", "u")}
 
@@ -210,7 +224,7 @@ def test_a_vocabulary_that_changes_between_parts_is_refused(tmp_path: Path) -> N
     split, run = make(
         tmp_path, {"c": ["u"] * 50 + ["v"] * 50, "y": [0, 1] * 50}, kinds={"c": {"type": "string"}}, parts=2
     )
-    split = split.with_steps([lambda columns: {"c": columns["c"][:]}])
+    split = split.with_steps([Step(lambda columns: {"c": columns["c"][:]})])
     with pytest.raises(DataError, match="Column 'c' reaches the model as text"):
         XGBoost().fit(split, run)
 

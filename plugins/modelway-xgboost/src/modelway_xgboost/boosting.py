@@ -1,4 +1,4 @@
-"""Boosting: the rounds, their progress, and early stopping."""
+"""Boosting in this process: the rounds, their progress, and early stopping."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from typing import Any
 
 from modelway import ConfigError, Run
 from modelway_xgboost.messages import said
+
+
+def early_stopping(patience: int | None) -> Any:
+    """Return XGBoost's callback that keeps the best round by the validation rows, or None without ``patience``."""
+    from xgboost.callback import EarlyStopping
+
+    return EarlyStopping(rounds=patience, data_name="valid", save_best=True) if patience else None
 
 
 def boost(
@@ -26,7 +33,7 @@ def boost(
         ConfigError: parameters that XGBoost refuses once it sees the rows.
     """
     from xgboost import train
-    from xgboost.callback import EarlyStopping, TrainingCallback
+    from xgboost.callback import TrainingCallback
     from xgboost.core import XGBoostError
 
     class Report(TrainingCallback):
@@ -39,11 +46,10 @@ def boost(
             return not run.report(epoch, scores)
 
     # Early stopping comes first: it marks the best round, which must be there when the run stops at once.
-    callbacks = [EarlyStopping(rounds=patience, data_name="valid", save_best=True)] if patience else []
+    stopping = early_stopping(patience)
+    callbacks = [stopping, Report()] if stopping else [Report()]
     evals = [(watched[phase], phase) for phase in watched]
     try:
-        return train(
-            dict(parameters), matrix, rounds, evals=evals, callbacks=[*callbacks, Report()], verbose_eval=False
-        )
+        return train(dict(parameters), matrix, rounds, evals=evals, callbacks=callbacks, verbose_eval=False)
     except XGBoostError as error:
         raise ConfigError(f"XGBoost cannot train: {said(error)}", where="xgboost") from None

@@ -18,6 +18,11 @@ def said(error: BaseException | str) -> str:
     return " ".join(text.split()).rstrip(".")
 
 
+def out_of_touch(error: BaseException) -> bool:
+    """Return whether XGBoost's error is that the other workers of a training do not answer."""
+    return re.search(r"\bcollective[/\\]", str(error)) is not None
+
+
 def check(parameters: Mapping[str, Any], columns: int, known: Iterable[str]) -> None:
     """Let XGBoost judge its parameters before any row is read.
 

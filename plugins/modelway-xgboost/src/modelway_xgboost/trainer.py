@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib.metadata import PackageNotFoundError, distribution
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from modelway import ConfigError, DataError, Model, Run, Split, Trainer, knob, nearest, param
+from modelway import ConfigError, Model, Run, Split, Trainer, knob, nearest, param
 from modelway_xgboost.model import XGBoostModel
 
 
@@ -52,11 +52,12 @@ class XGBoost(Trainer, name="xgboost"):
     Missing values find their own way at every branch. Columns of categories are split natively: those whose
     ``values`` the schema declares, and those that a feature gives a vocabulary. Rows are read as a stream. With
     ``early_stopping`` the validation rows decide how many rounds are kept. Equal rows, configuration and seed give
-    equal bytes.
+    equal bytes; on a cluster, for an equal number of workers.
     """
 
     libraries: ClassVar[tuple[str, ...]] = (_distribution(),)
     model: ClassVar[type[Model]] = XGBoostModel
+    distributed: ClassVar[bool] = True
 
     rounds: int = param(100, "Most rounds of boosting.", at_least=1)
     max_depth: int = param(6, "Largest depth of a tree; 0 means no limit.", at_least=0)
@@ -83,7 +84,16 @@ class XGBoost(Trainer, name="xgboost"):
     extra: dict[str, Any] = param({}, "Any other parameter of XGBoost, by its own name.")
     watch_train: bool = knob(False, "Whether to show the training score of each round, which takes time.")
     watch_valid: bool = knob(False, "Whether to show the validation score of each round without early stopping.")
-    memory: int = knob(256, "Megabytes of rows to hold; more rows are read several times instead.", at_least=0)
+    memory: int | None = knob(
+        None, "Megabytes of rows to hold, 256 when absent; more are read several times instead.", at_least=0
+    )
+    external_memory: Literal["auto", "always", "never"] = knob(
+        "auto", "Whether to keep the bins on disk: 'auto' does so where they do not fit into memory."
+    )
+    checkpoint: int = knob(25, "On a cluster: rounds after which the booster is kept; 0 means never.", at_least=0)
+    restarts: int = knob(2, "On a cluster: how often to go on from it after workers were lost.", at_least=0)
+    patience: float = knob(60.0, "On a cluster: seconds to wait for workers, lost ones too.", at_least=0)
+    deadline: float = knob(0.0, "On a cluster: seconds that training may take; 0 means any.", at_least=0)
 
     def fit(self, split: Split, run: Run) -> XGBoostModel:
         """Fit on the training rows.
@@ -91,35 +101,11 @@ class XGBoost(Trainer, name="xgboost"):
         Raises:
             ConfigError: a parameter that XGBoost does not accept, or does not use.
             DataError: rows that cannot be learnt from: no feature, one class, text, infinite values.
+            ComputeError: a cluster whose workers are too few, too small, lost too often, or too slow.
         """
-        if self.early_stopping and not split.count("valid"):
-            raise DataError(
-                "Early stopping needs validation rows, and the split has none",
-                mend="Give the split a validation share, or leave early_stopping out",
-            )
-        from modelway_xgboost.boosting import boost
-        from modelway_xgboost.matrix import Rows, begin
-        from modelway_xgboost.messages import check
+        from modelway_xgboost.fitting import fit
 
-        layout, batches = begin(split)
-        parameters = self.parameters(split, layout.names, run.seed)
-        if self.monotone:
-            order = (self.monotone.get(name, 0) for name in layout.names)
-            parameters["monotone_constraints"] = f"({','.join(map(str, order))})"
-        check(parameters, len(layout.names), (field.name for field in fields(self)))
-
-        settings = {"max_bin": self.max_bin, "nthread": self.threads or None}
-        train = Rows(split, "train", layout, settings, self.memory << 20)
-        matrix = train.quantised(batches)
-        if split.task != "regression":
-            _two_classes(matrix.get_label(), split)
-        watched = {"train": matrix} if self.watch_train else {}
-        if self.early_stopping or (self.watch_valid and split.count("valid")):
-            watched["valid"] = Rows(split, "valid", layout, settings, self.memory << 20).quantised(ref=matrix)
-        booster = boost(parameters, matrix, self.rounds, watched, self.early_stopping, run)
-        if self.device != "cpu":
-            booster.set_param({"device": "cpu"})
-        return XGBoostModel(booster, layout, split.task, len(split.classes))
+        return fit(self, split, run)
 
     def parameters(self, split: Split, names: tuple[str, ...], seed: int) -> dict[str, Any]:
         """Return XGBoost's parameters for a split whose features are ``names``.
@@ -168,6 +154,12 @@ class XGBoost(Trainer, name="xgboost"):
 
     def _check_extra(self) -> None:
         own = {field.name for field in fields(self)}
+        if self.extra.get("tree_method") == "exact":
+            raise ConfigError(
+                "XGBoost's 'tree_method: exact' needs every value in memory, and rows are read as bins here",
+                where="xgboost.extra.tree_method",
+                mend="Leave it out, and raise 'max_bin' for finer splits",
+            )
         for name in self.extra:
             if name in _OURS:
                 raise ConfigError(f"XGBoost's '{name}' comes from {_OURS[name]}", where=f"xgboost.extra.{name}")
@@ -177,12 +169,3 @@ class XGBoost(Trainer, name="xgboost"):
                     where=f"xgboost.extra.{name}",
                     mend=f"Set '{_ALIASES.get(name, name)}' instead",
                 )
-
-
-def _two_classes(labels: Any, split: Split) -> None:
-    if labels.min() == labels.max():
-        raise DataError(
-            f"Every training row has the same class, {split.classes[int(labels[0])]!r}",
-            where=f"target {split.schema.target}",
-            mend="Split the rows so that each class is among the training rows",
-        )
