@@ -45,6 +45,36 @@ def test_the_same_sweep_again_computes_nothing(bench: Any) -> None:
     assert [t["scores"] for t in again["trials"]] == [t["scores"] for t in first["trials"]]
 
 
+def test_a_point_that_is_named_twice_is_made_once(bench: Any) -> None:
+    swept = bench("run", "shop", "-m", "model.sharpness=1,1.0,2,1e0", "--json").json
+    assert [trial["overrides"] for trial in swept["trials"]] == [["model.sharpness=1"], ["model.sharpness=2"]]
+
+
+def test_points_that_are_added_later_are_all_that_is_made(bench: Any) -> None:
+    bench("run", "shop", "-m", "model.sharpness=1,2")
+    done = bench("run", "shop", "-m", "model.sharpness=1,2,3")
+    assert "2 trials were there already" in done.out
+    assert done.out.count("✓") == 1
+
+
+def test_what_a_sweep_advises_next_is_its_best_trial_and_nothing_else(bench: Any) -> None:
+    words = ("prepare.busy.by=2", "launcher=basic", "sweeper=basic", "objective=[test.auc]")
+    told = bench("run", "shop", "-m", "model.sharpness=0.5,2", *words).out
+    advised = told.split("next: modelway run ")[1].splitlines()[0].split()
+    assert advised[:2] == ["shop", "prepare.busy.by=2"]
+    assert [word.partition("=")[0] for word in advised[2:]] == ["model.sharpness"]
+    assert bench("run", *advised, "--to", "metrics", "--json").json["steps"]["metrics"]["status"] == "cached"
+
+
+def test_a_project_can_declare_what_its_sweeps_search_and_improve(bench: Any) -> None:
+    text = (bench.root / "projects/shop/conf/config.yaml").read_text()
+    space = "space: {model.sharpness: 'range(1,4)'}\nobjective: [test.auc]\n"
+    bench.write("projects/shop/conf/config.yaml", text + space)
+    swept = bench("run", "shop", "-m", "--json").json
+    assert [trial["overrides"] for trial in swept["trials"]] == [[f"model.sharpness={i}"] for i in (1, 2, 3)]
+    assert list(bench("sweeps", "--json").json[0]["body"]["objectives"]) == ["test.auc"]
+
+
 def test_a_sweep_over_a_group_composes_each_choice(bench: Any) -> None:
     folder = bench.root / "projects/shop/conf/model"
     folder.mkdir()

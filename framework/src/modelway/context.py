@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
@@ -191,8 +192,10 @@ class Run:
         schema: pa.Schema | None = None
         writer: pq.ParquetWriter | None = None
         rows = 0
-        with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
-            path = Path(folder) / "part.parquet"
+        handle, name = tempfile.mkstemp(".parquet", dir=self.scratch)
+        os.close(handle)
+        path = Path(name)
+        try:
             for number, batch in enumerate(batches):
                 arrow = _as_arrow(batch)
                 schema = schema or arrow.schema.remove_metadata()
@@ -211,6 +214,8 @@ class Run:
                         break
             if writer is not None:
                 parts.append(self._close(writer, path, rows))
+        finally:
+            path.unlink(missing_ok=True)
         if schema is None:
             raise DataError("There are no rows to make a table of")
         columns = tuple((name, str(kind)) for name, kind in zip(schema.names, schema.types, strict=True))

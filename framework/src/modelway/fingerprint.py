@@ -57,8 +57,11 @@ class StatCache:
         key = f"{what}:{path}"
         if self._held is not None and what == "code":
             if key not in self._held:
-                self._held[key] = compute(path)
+                self._held[key] = self._current(key, path, compute)
             return self._held[key]
+        return self._current(key, path, compute)
+
+    def _current(self, key: str, path: Path, compute: Callable[[Path], Any]) -> Any:
         stat = path.stat()
         state = [stat.st_mtime_ns, stat.st_size, stat.st_ino]
         known = self._known.get(key)
@@ -88,17 +91,21 @@ class StatCache:
     def save(self, write: Callable[[Path, bytes], None]) -> None:
         """Write what is new through ``write(path, data)``."""
         if self._changed and self.path is not None:
-            write(self.path, json.dumps(self._known).encode())
             self._changed = False
+            write(self.path, json.dumps(dict(self._known)).encode())  # a copy: other threads go on
 
 
-def normal_form(source: str) -> str:
+def normal_form(source: str, tree: ast.AST | None = None) -> str:
     """Return Python source without comments, docstrings and layout.
+
+    Args:
+        source: The source.
+        tree: What it parses to, where somebody has parsed it already.
 
     Raises:
         SyntaxError: the source does not parse.
     """
-    skip = _docstrings(ast.parse(source))
+    skip = _docstrings(tree or ast.parse(source))
     lines = io.StringIO(source).readlines()  # the tokenizer's lines: splitlines also cuts at form feeds
     words: list[str] = []
     depth, start = 0, (0, 0)
@@ -125,9 +132,19 @@ def normal_form(source: str) -> str:
     return "\x1f".join(tidy)
 
 
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield a module and all statements below it: what holds neither docstring nor import is not walked."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            waiting.extend(getattr(node, name, ()))
+
+
 def _docstrings(tree: ast.AST) -> set[tuple[int, int]]:
     found = set()
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         body = getattr(node, "body", None)
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and body:
             first = body[0]
@@ -151,14 +168,15 @@ def _file_facts(path: Path) -> dict[str, Any]:
     """Return the digest of a module's normal form, and the modules that it imports."""
     source = path.read_text(encoding="utf-8")
     try:
-        form, imports = normal_form(source), sorted(set(_imports(ast.parse(source))))
+        tree = ast.parse(source)
+        form, imports = normal_form(source, tree), sorted(set(_imports(tree)))
     except (SyntaxError, tokenize.TokenError):
         form, imports = source, []
     return {"digest": hashlib.sha256(form.encode()).hexdigest(), "imports": imports}
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

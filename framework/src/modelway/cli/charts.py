@@ -61,7 +61,7 @@ def _value(row: Row, name: str) -> str:
 
 def _parallel(rows: Sequence[Row], keys: Sequence[str], objectives: Objectives) -> dict[str, Any]:
     """Return the axes and a number per trial for its colour; the best trial comes last, so that it lies on top."""
-    made = [row for row in rows if row["status"] != "running"]
+    made = [row for row in rows if row["status"] not in ("running", "waiting")]
     order = [row for row in made if row not in finished(made, objectives)] + ranked(made, objectives)[::-1]
     names = short([*keys, *objectives])
     axes = [_axis(names[key], [row["values"].get(key) for row in order]) for key in keys]
@@ -166,7 +166,7 @@ def _history(rows: Sequence[Row], name: str, smaller: bool, objectives: Objectiv
             values["best"][0].append(place)
             values["best"][1].append(best)
             kind = "done"
-        elif row["status"] == "running":
+        elif row["status"] in ("running", "waiting"):
             continue
         else:
             value, kind = 0, "pruned" if row["status"] == "pruned" else "failed"

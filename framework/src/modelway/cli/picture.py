@@ -70,6 +70,7 @@ def counts(rows: Sequence[Row], objectives: Objectives) -> str:
     ended = {"done": len(finished(rows, objectives))}
     ended["pruned"], ended["failed"] = (sum(row["status"] == s for row in rows) for s in ("pruned", "failed"))
     ended["under way"] = sum(row["status"] == "running" for row in rows)
+    ended["missing"] = sum(row["status"] == "waiting" for row in rows)
     ended["without a value"] = len(rows) - sum(ended.values())
     told = ", ".join(f"{count} {what}" for what, count in ended.items() if count)
     return f"{len(rows)} trial{'' if len(rows) == 1 else 's'}: {told}" if rows else "no trials"

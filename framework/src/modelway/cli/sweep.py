@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from modelway.cli import composing, display
-from modelway.cli.sweeps import report
-from modelway.engine.sweep import Done, Sweep
-from modelway.errors import ComputeError, PartialError
+from modelway.cli.sweeps import Lines, report
+from modelway.engine.sweep import Sweep
+from modelway.errors import ModelwayError, PartialError
+from modelway.workspace import Workspace
 
 
 def sweep(options: argparse.Namespace) -> int:
@@ -18,56 +25,82 @@ def sweep(options: argparse.Namespace) -> int:
 
     Raises:
         PartialError: some trials failed.
+        ModelwayError: all of them did.
     """
     if options.detach:
-        return _detached(options)
+        return _detached()
+    with _killed_as_interrupted():
+        return _made(options)
+
+
+@contextmanager
+def _killed_as_interrupted() -> Iterator[None]:
+    """Let ``kill`` end a sweep as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _made(options: argparse.Namespace) -> int:
     made = Sweep(options.project, options.overrides, select=composing.selection(options), force=options.force)
+    ledger, lines = made.engine.ledger, Lines(made.objectives)
     if not options.json:
-        about = f"{'goes on' if made.resumed else 'begins'}: {', '.join(made.frozen.space) or '1 trial'}"
-        print(f"{display.paint(made.project, 'bold')}  sweep {made.id} {about}", flush=True)
-
-    def told(one: Done) -> None:
-        if not options.json:
-            print(f"  {_line(one)}", flush=True)
-
-    done = made.run(told, fail_fast=options.fail_fast, note=options.note)
+        print(_first(made), flush=True)
+    done = made.run(
+        lambda one: None if options.json else lines.tell(one.result.status, one.overrides, one.values, one.result),
+        fail_fast=options.fail_fast, note=options.note,
+    )  # fmt: skip
     if options.json:
         display.emit({"sweep": made.id, "name": made.name, "trials": [one.plain() for one in done]})
     else:
-        print(report(made.engine.ledger, made.id, made.workspace, options.project))
+        lines.end()
+        page = made.workspace.state / "sweeps" / f"{made.id}.html"
+        print(report(ledger, made.id, options.project, page=page))
     failed = [one for one in done if one.result.status == "failed"]
-    if failed:
-        raise PartialError(
-            f"{len(failed)} of {len(done)} trials failed; the first said: {failed[0].result.error}".rstrip("."),
-            mend="The others are on record; repeating the command runs only what is missing",
-        )
-    return 0
+    if not failed:
+        return 0
+    said = f"the first said: {failed[0].result.error}".rstrip(".")
+    if len(failed) == len(done):
+        told = f"All {len(done)} trials failed; {said}" if len(done) > 1 else f"The trial failed: {failed[0].result.error}"
+        raise ModelwayError(told.rstrip("."), mend="Repeating the command tries again")
+    raise PartialError(
+        f"{len(failed)} of {len(done)} trials failed; {said}",
+        mend="The others are on record; repeating the command runs only what is missing",
+    )
 
 
-def _line(one: Done) -> str:
-    marks = {"done": ("✓", "green"), "kept": ("=", "dim"), "pruned": ("-", "yellow"), "failed": ("x", "red")}
-    mark, colour = marks[one.result.status]
-    ended = {
-        "done": f"{one.result.ran} ran, {display.seconds(one.result.seconds)}", "kept": "there already",
-        "pruned": "pruned", "failed": "failed",
-    }  # fmt: skip
-    return f"{display.paint(mark, colour)} {' '.join(one.overrides) or '(as declared)'}  {ended[one.result.status]}"
+def _first(made: Sweep) -> str:
+    how = [made.launcher.name] if made.launcher.name != "basic" else []
+    how += [made.sweeper.name] if made.sweeper.name != "basic" else []
+    about = f"{'goes on' if made.resumed else 'begins'}: {', '.join(made.frozen.space) or 'no key is swept'}"
+    with_what = f"  ({', '.join(how)})" if how else ""
+    return f"{display.paint(made.project, 'bold')}  sweep {made.id} {about}{with_what}"
 
 
-def _detached(options: argparse.Namespace) -> int:
+def _detached() -> int:
     """Leave the sweep to a process of its own, once it is frozen."""
     words = [word for word in sys.argv[1:] if word != "--detach"]
-    command = [sys.executable, "-m", "modelway", *words]
-    made: Any = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-        text=True,
-    )  # fmt: skip
-    first = made.stdout.readline().rstrip()
+    command = [sys.executable, "-c", "import sys; from modelway.cli import main; sys.exit(main())", *words]
+    folder = Workspace.find().state / "sweeps"
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".log", delete=False) as log:
+        made: Any = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    path = Path(log.name)
+    while "\n" not in (text := path.read_text(encoding="utf-8")) and made.poll() is None:
+        time.sleep(0.05)
+    first, _, rest = text.partition("\n")
     if "sweep " not in first:
-        rest = made.stdout.read().rstrip()
-        raise ComputeError(f"The sweep did not start. {first} {rest}".rstrip())
-    print(first)
+        code = int(made.wait())
+        print(path.read_text(encoding="utf-8").strip(), file=sys.stderr)
+        path.unlink()
+        return code or 1
     name = first.split("sweep ")[1].split()[0]
-    print(f"it goes on in process {made.pid}; look in on it with: modelway sweeps {name} --follow")
-    made.stdout.close()
+    kept = path.rename(folder / f"{name}.log")
+    print(first)
+    print(f"it goes on in process {made.pid}, which writes to {kept}")
+    print(f"look in on it: modelway sweeps {name} --follow   stop it: kill {made.pid}")
     return 0

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modelway.cli import display
+from modelway.errors import PartialError
 
 if TYPE_CHECKING:
-    from modelway.ledger import Ledger
-    from modelway.workspace import Workspace
+    from modelway.ledger import Ledger, Row
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,78 +27,157 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """List sweeps, or show one."""
+    """List sweeps, or show one.
+
+    Raises:
+        PartialError: some trials of the sweep that was followed failed.
+    """
+    from modelway.engine.standing import standing, trials_of
     from modelway.workspace import Workspace
 
-    workspace = Workspace.find()
-    ledger = workspace.ledger()
+    ledger = Workspace.find().ledger()
     if not options.sweep:
         return _list(ledger, options)
     found = ledger.sweep(options.sweep)
-    if options.follow:
-        _follow(ledger, found["id"])
-        found = ledger.sweep(found["id"])
+    if options.follow and not _follow(ledger, found["id"], quiet=options.json):
+        return 130
+    found = ledger.sweep(found["id"])
+    status = standing(found)
+    trials = trials_of(ledger, found)
     if options.json:
-        display.emit({**found, "trials": ledger.trials(found["id"])})
-        return 0
-    print(report(ledger, found["id"], workspace, found["project"], page=options.page))
+        display.emit({**found, "status": status, "trials": trials})
+    else:
+        print(_head(found, status))
+        print(report(ledger, found["id"], found["body"].get("asked") or found["project"], page=options.page))
+    failed = [trial for trial in trials if trial["status"] == "failed"]
+    if options.follow and failed:
+        raise PartialError(f"{len(failed)} of {len(trials)} trials failed; the first said: {failed[0]['error']}".rstrip("."))
     return 0
 
 
 def _list(ledger: Ledger, options: argparse.Namespace) -> int:
-    rows = ledger.sweeps(options.project)
+    from modelway.engine.standing import standing
+
+    rows = [{**row, "status": standing(row)} for row in ledger.sweeps(options.project)]
     if options.json:
         display.emit(rows)
         return 0
     shown = []
     for row in rows:
         trials = ledger.trials(row["id"])
-        ended = sum(t["status"] in ("done", "kept") for t in trials)
-        shown.append([row["id"], row["project"], row["status"], f"{ended}/{len(trials)}", " ".join(row["overrides"])])
-    print(display.table(["sweep", "project", "status", "trials", "asked for"], shown) if rows else "no sweep on record")
+        ended = sum(t["status"] in ("done", "kept", "pruned") for t in trials)
+        count = f"{ended}/{max(len(trials), row['body'].get('points') or 0)}"
+        shown.append([row["id"], row["project"], row["status"], count, " ".join(row["overrides"])])
+    head = ["sweep", "project", "status", "trials", "asked for"]
+    print(display.table(head, shown, right=(3,)) if rows else "no sweep on record; modelway run PROJECT -m … makes one")
     return 0
 
 
-def _follow(ledger: Ledger, sweep: str) -> None:
-    told: dict[str, str] = {}
-    while True:
-        for trial in ledger.trials(sweep):
-            if trial["status"] != "running" and told.get(trial["name"]) != trial["status"]:
-                told[trial["name"]] = trial["status"]
-                print(f"  {trial['status']:<7} {' '.join(trial['overrides'])}", flush=True)
-        if ledger.sweep(sweep)["status"] != "running":
+def _head(found: Row, status: str) -> str:
+    colours = {"done": "green", "running": "cyan", "partial": "yellow", "stopped": "yellow", "failed": "red"}
+    project = display.paint(found["project"], "bold")
+    asked = " ".join(found["overrides"])
+    return f"{project}  sweep {found['id']} {display.paint(status, colours.get(status, 'dim'))}: {asked}".rstrip(" :")
+
+
+def _follow(ledger: Ledger, sweep: str, *, quiet: bool) -> bool:
+    """Tell each trial as it ends, until the sweep does; False where that was interrupted."""
+    from modelway.engine.standing import standing
+
+    found = ledger.sweep(sweep)
+    lines, told = Lines(found["body"]["objectives"]), set[str]()
+    try:
+        while True:
+            found = ledger.sweep(sweep)  # first, or a trial that ends between the two looks would go untold
+            for trial in ledger.trials(sweep):
+                if trial["status"] not in ("running", "waiting") and trial["name"] not in told:
+                    told.add(trial["name"])
+                    if not quiet:
+                        lines.tell(trial["status"], trial["overrides"], trial["vals"], trial)
+            if standing(found) != "running":
+                return True
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        print("modelway: No longer following; the sweep itself goes on.", file=sys.stderr)
+        return False
+
+
+class Lines:
+    """Prints a line for each trial as it ends: its objectives' values, how long it took, and what it was.
+
+    Args:
+        objectives: Names of the objectives.
+    """
+
+    def __init__(self, objectives: Iterable[str]) -> None:
+        self.objectives, self.kept = list(objectives), 0
+
+    def tell(self, status: str, overrides: Sequence[str], values: Mapping[str, float | None], about: Any) -> None:
+        """Print a trial's line; those that were there already are only counted, and told together."""
+        if status == "kept":
+            self.kept += 1
             return
-        time.sleep(0.5)
+        self.end()
+        mark, colour = {"done": ("✓", "green"), "pruned": ("-", "yellow"), "failed": ("x", "red")}[status]
+        shown = [display.number(values.get(name)) if status == "done" else status for name in self.objectives]
+        shown = shown[:1] if status != "done" else shown
+        seconds, error = (about[k] if isinstance(about, Mapping) else getattr(about, k) for k in ("seconds", "error"))
+        room = max(9 * len(self.objectives), 8)
+        took = display.seconds(seconds) if seconds else ""
+        told = f"  {display.paint(mark, colour)} {'  '.join(shown):<{room}} {took:>8}  {' '.join(overrides) or 'as declared'}"
+        print(told, flush=True)
+        if status == "failed":
+            print(display.paint(f"      {error}", "dim"), flush=True)
+
+    def end(self) -> None:
+        """Tell those that were there already."""
+        if self.kept:
+            told = f"{self.kept} trial{'s were' if self.kept > 1 else ' was'} there already"
+            print(f"  {display.paint('=', 'dim')} {told}", flush=True)
+            self.kept = 0
 
 
-def report(ledger: Ledger, sweep: str, workspace: Workspace, project: str, *, page: str | None = None) -> str:
+def report(ledger: Ledger, sweep: str, project: str, *, page: str | Path | None = None) -> str:
     """Return what a person reads of a sweep: its trials, best first, what mattered, and what to do next.
 
-    Writes the picture as a page too: to ``page``, or into the workspace where nobody asked for a place.
+    Args:
+        ledger: Where it is on record.
+        sweep: Its id.
+        project: How to name its project on the command line.
+        page: Where to write the picture as a page, if anywhere.
     """
     from modelway.cli import picture
-    from modelway.engine.sweep import values_of
+    from modelway.engine.standing import best, standing, trials_of, values_of
 
-    found, trials = ledger.sweep(sweep), ledger.trials(sweep)
+    found = ledger.sweep(sweep)
+    trials = trials_of(ledger, found)
     objectives: Mapping[str, bool] = found["body"]["objectives"]
     rows = [
         {"name": t["name"], "values": values_of(t["overrides"]), "objectives": t["vals"], "status": t["status"]}
         for t in trials
     ]
     shares = found["body"].get("importances", {})
-    lines = ["", picture.text(rows, objectives, shares)]
-    place = Path(page) if page else workspace.state / "sweeps" / f"{sweep}.html"
-    try:
-        html = picture.page(rows, objectives, shares, title=f"{found['project']}: sweep {sweep}")
-    except ImportError:
-        lines.append("for a picture as a page: pip install 'modelway[pages]'")
-    else:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(html, encoding="utf-8")
-        lines.append(f"picture: {place}")
-    top = found["body"].get("best", [])
+    lines = ["", picture.text(rows, objectives, shares), ""]
+    if page:
+        try:
+            html = picture.page(rows, objectives, shares, title=f"{found['project']}: sweep {sweep}")
+        except ImportError:
+            lines.append("for a picture as a page: pip install 'modelway[pages]'")
+        else:
+            Path(page).parent.mkdir(parents=True, exist_ok=True)
+            Path(page).write_text(html, encoding="utf-8")
+            lines.append(f"picture: {page}")
+    top = best(trials, objectives)
     if top:
-        one = next(t for t in trials if t["name"] == top[0])
-        lines.append(f"best: run {one['run']}" + (f" and {len(top) - 1} more on the front" if len(top) > 1 else ""))
-        lines.append(f"next: modelway run {project} {' '.join(one['overrides'])}".rstrip())
-    return "\n".join(lines)
+        lines.append(f"best: run {top[0]['run']}" if len(objectives) == 1 else f"front: {_names(top)}")
+        words = shlex.join([*found["body"].get("fixed", ()), *top[0]["overrides"]])
+        lines.append(f"next: modelway run {project} {words}".rstrip())
+    again = {"stopped": "go on", "partial": "try what failed again", "failed": "try again"}.get(standing(found))
+    if again:
+        lines.append(f"{again}: modelway run {project} -m {shlex.join(found['overrides'])}".rstrip())
+    return "\n".join(lines).rstrip()
+
+
+def _names(rows: Sequence[Row]) -> str:
+    more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+    return f"run{'s' if len(rows) > 1 else ''} {', '.join(row['run'] for row in rows[:5])}{more}"

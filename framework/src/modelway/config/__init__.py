@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from modelway.component import Component, build
+from modelway.component import Component, Locate, build
 from modelway.errors import ConfigError, nearest
 from modelway.experiment import SEVERAL, Experiment, Settings, locator
 from modelway.plugins import Plugins, installed
@@ -112,17 +112,31 @@ def resolve(
             known = [*stages, *fields, "schema", "schemas"]
             raise ConfigError(f"Unknown key '{key}'", where=where(key), mend=nearest(str(key), known))
     settings = build(Settings, {k: v for k, v in config.items() if k in fields}, "", where)
-    schema = Schema.of(config.get("schema") or {}, "schema", where)
+    schema = _schema(config.get("schema") or {}, "schema", where)
     named = config.get("schemas") or {}
     if not isinstance(named, Mapping):
         raise ConfigError("'schemas' must be a mapping of sources to schemas", where=where("schemas"))
-    schemas = {str(label): Schema.of(body or {}, f"schemas.{label}", where) for label, body in named.items()}
+    schemas = {str(label): _schema(body or {}, f"schemas.{label}", where) for label, body in named.items()}
     components: dict[str, dict[str, Component]] = {}
     for stage, (_, _, key) in STAGES.items():
         node = config.get(key) or ({"use": "inline"} if stage == "compute" else None)
         if node:
             components[stage] = _components(stage, key, node, plugins, where)
     return Experiment(settings, schema, components, config, origin, root, tuple(overrides), schemas)
+
+
+#: Schemas by their text: the trials of a sweep have one and the same, and it may have hundreds of columns.
+_SCHEMAS: dict[str, Schema] = {}
+
+
+def _schema(body: Any, path: str, where: Locate) -> Schema:
+    text = json.dumps(body, default=repr)
+    if text not in _SCHEMAS:
+        schema = Schema.of(body, path, where)
+        if len(_SCHEMAS) >= 64:
+            _SCHEMAS.clear()
+        _SCHEMAS[text] = schema
+    return _SCHEMAS[text]
 
 
 def _components(stage: str, key: str, node: Any, plugins: Plugins, where: Any) -> dict[str, Component]:

@@ -6,7 +6,8 @@ import copy
 import importlib.util
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,6 @@ class Composition:
 
     Attributes:
         watched: The files and folders that it depends on.
-        chosen: The swept keys that choose an option of a group, of those given.
 
     Raises:
         ConfigError: anything wrong with files, groups or overrides.
@@ -80,26 +80,24 @@ class Composition:
             if path.endswith(".yaml"):
                 file_layer(Path(path), "")  # Hydra's own message for a broken file names neither file nor line
         register(plugins)
-        extra = ",".join(f"'file://{folder}'" for folder in folders[1:])
-        GlobalHydra.instance().clear()
+        self._folders = folders
         try:
-            with initialize_config_dir(config_dir=str(folders[0].resolve()), **_BEHAVIOUR):
-                base = [f"hydra.searchpath=[{extra}]"]
+            with _hydra(folders) as (loader, base):
                 given = [*base, *_translate(overrides, base)]
                 self.tree = hydra_compose("config", given)
                 OmegaConf.set_struct(self.tree, False)  # keys that do not belong are refused later, in better words
-                loader = GlobalHydra.instance().config_loader()
                 defaults = loader.compute_defaults_list("config", given, RunMode.RUN).defaults
                 self.layers = [_layer(default, folders) for default in defaults if not _of_hydra(default)]
                 self.keys, self.uses = _override_layer(overrides, base)
-                keys = {stage[2] for stage in STAGES.values()} | {d.partition("@")[0] for d in _group_keys(defaults)}
-                self.groups = {key: list(loader.get_group_options(key, None, "config", base)) for key in keys}
         except ConfigError:
             raise
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise _explain(error, overrides, plugins, project) from None
-        finally:
-            GlobalHydra.instance().clear()
+
+    def options(self, group: str) -> list[str]:
+        """Return the options of a group; empty where there is no such group."""
+        with _hydra(self._folders) as (loader, base):
+            return list(loader.get_group_options(group, None, "config", base))
 
     def config(self, values: Mapping[str, Any] | None = None) -> tuple[dict[str, Any], dict[str, str]]:
         """Resolve the tree, with some keys set to values as if by overrides; also returns where each key came from.
@@ -175,6 +173,18 @@ def _inert(value: Any) -> bool:
     return value is None or isinstance(value, (bool, int, float)) or (isinstance(value, str) and "${" not in value)
 
 
+@contextmanager
+def _hydra(folders: Sequence[Path]) -> Iterator[tuple[Any, list[str]]]:
+    """Open Hydra on configuration folders; gives its loader, and the override that names all folders but the first."""
+    extra = ",".join(f"'file://{folder}'" for folder in folders[1:])
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(config_dir=str(folders[0].resolve()), **_BEHAVIOUR):
+            yield GlobalHydra.instance().config_loader(), [f"hydra.searchpath=[{extra}]"]
+    finally:
+        GlobalHydra.instance().clear()
+
+
 def compose_with_hydra(
     project: Path, overrides: Sequence[str], workspace: Workspace, plugins: Plugins
 ) -> tuple[dict[str, Any], dict[str, str], list[str]]:
@@ -188,10 +198,6 @@ def compose_with_hydra(
     """
     composition = Composition(project, overrides, workspace, plugins)
     return *composition.config(), composition.watched
-
-
-def _group_keys(defaults: Sequence[Any]) -> list[str]:
-    return [default.override_key or "" for default in defaults if default.override_key]
 
 
 def _relevant(path: Path) -> bool:

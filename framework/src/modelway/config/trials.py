@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -21,6 +22,8 @@ from modelway.workspace import Workspace
 
 #: Text that Hydra's grammar takes without quotes.
 _BARE = re.compile(r"[\w./@+-]+")
+#: The same, of a value that stands alone.
+_ALONE = re.compile(r"[\w./@+:-]+")
 #: Group choices are composed by Hydra when a sweep is submitted: so many combinations at most.
 _COMPOSED = 256
 
@@ -50,9 +53,10 @@ class Frozen:
         for key, text in declared.items() if isinstance(declared, Mapping) else ():
             if key not in swept:
                 swept[str(key)] = parse_overrides([f"{key}={text}"])[0]
-        self.groups = [key for key, override in swept.items() if _chooses(key, override, first)]
+        options = {key: first.options(key) for key, override in swept.items() if _may_choose(key, override)}
+        self.groups = [key for key, found in options.items() if "/" in key or found]
         self.space: dict[str, Choices | Interval] = {
-            key: _space(key, override, first.groups.get(key, [])) for key, override in swept.items()
+            key: _space(key, override, options.get(key, [])) for key, override in swept.items()
         }
         for key in swept:
             if key.partition(".")[0] in ("launcher", "sweeper", "space", "objective", "store", "ledger"):
@@ -74,6 +78,12 @@ class Frozen:
         }  # fmt: skip
         self.base = resolve(config, origin, project, overrides, plugins)
 
+    @property
+    def points(self) -> int | None:
+        """How many points the space has; None where a key has an interval."""
+        counts = [len(found.values) if isinstance(found, Choices) else None for found in self.space.values()]
+        return None if None in counts else math.prod(counts)  # type: ignore[arg-type]
+
     def trial(self, values: Mapping[str, Any]) -> Experiment:
         """Compose the trial that has these values.
 
@@ -87,7 +97,10 @@ class Frozen:
 
 def words(values: Mapping[str, Any]) -> list[str]:
     """Return values as overrides."""
-    return [f"{key}={_word(value)}" for key, value in values.items()]
+    return [
+        f"{key}={value if isinstance(value, str) and _ALONE.fullmatch(value) else _word(value)}"
+        for key, value in values.items()
+    ]
 
 
 def _word(value: Any) -> str:
@@ -109,8 +122,8 @@ def _plain(value: Any) -> Any:
     return value.text if hasattr(value, "text") else value
 
 
-def _chooses(key: str, override: Any, composition: Composition) -> bool:
-    return "/" in key or ("." not in key and bool(composition.groups.get(key)) and _named(override))
+def _may_choose(key: str, override: Any) -> bool:
+    return "/" in key or ("." not in key and _named(override))
 
 
 def _named(override: Any) -> bool:
@@ -138,5 +151,10 @@ def _space(key: str, override: Any, options: Sequence[str]) -> Choices | Interva
     texts = list(dict.fromkeys(override.sweep_string_iterator()))
     if not texts:
         raise ConfigError(f"'{override.input_line}' names no value", where=f"override {override.input_line}")
-    values = tuple(_plain(parse_overrides([f"{key}={text}"])[0].value()) for text in texts)
-    return Choices(values, ordered=isinstance(sweep, RangeSweep))
+    values = (_plain(parse_overrides([f"{key}={text}"])[0].value()) for text in texts)
+    once = {_content(value): value for value in reversed(list(values))}  # of 1 and 1.0 the first
+    return Choices(tuple(reversed(once.values())), ordered=isinstance(sweep, RangeSweep))
+
+
+def _content(value: Any) -> str:
+    return repr(float(value)) if isinstance(value, (int, float)) and not isinstance(value, bool) else repr(value)

@@ -96,6 +96,8 @@ class Engine:
         self.memory = beside.memory if beside else Memory(workspace.cache / "remembered.json")
         #: Processor seconds that are not the next run's; the command line, whose process is one run's alone, sets 0.
         self.cpu_before = meter.cpu()
+        #: Whether the process does nothing else meanwhile, so that what it costs is what the run costs.
+        self.alone = True
         #: Further fields of the ``Run`` that components get, and who answers whether training goes on.
         self.more: dict[str, Any] = {}
         self.on_report: Callable[[int, Mapping[str, float]], bool] = lambda round, scores: True
@@ -161,7 +163,7 @@ class Engine:
             GateError: a gate refused the model; everything up to it is committed.
             ModelwayError: a step failed; what was committed before it stays.
         """
-        began, outcome = time.perf_counter(), Outcome(new_id())
+        began, outcome, own = time.perf_counter(), Outcome(new_id()), time.thread_time()
         settings = self.experiment.settings
         row: dict[str, Any] = {
             "id": outcome.run,
@@ -191,7 +193,8 @@ class Engine:
             raise
         finally:
             outcome.seconds = time.perf_counter() - began
-            cost = {"wall": outcome.seconds, "cpu": meter.cpu() - self.cpu_before, "peak": self._peak(outcome)}
+            used = meter.cpu() - self.cpu_before if self.alone else time.thread_time() - own
+            cost = {"wall": outcome.seconds, "cpu": used, "peak": self._peak(outcome), "alone": self.alone}
             status = "failed" if outcome.status == "running" else outcome.status
             self.ledger.finish(outcome.run, status, body={**row["body"], "cost": cost})
             self._save_caches()

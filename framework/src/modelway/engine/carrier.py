@@ -154,7 +154,7 @@ class Carrier:
                 self.outcome.run, scratch, workers=self.workers, on_log=logs.__setitem__, on_report=report,
                 on_progress=progress, on_aside=asides.__setitem__,
             )  # fmt: skip
-            meter = Meter()
+            meter = Meter(alone=engine.alone)
             value = self.executor.compute(step, context)
             folder = engine.store.writing()
             value.save(folder)

@@ -36,6 +36,17 @@ def dead(name: str) -> bool:
     return where == host() and _birth(int(pid)) != birth
 
 
+def alive(name: str) -> bool:
+    """Return whether a holder is known to be alive: of this host, and its process is there."""
+    where, pid, birth, _ = name.rsplit("|", 3)
+    return where == host() and _birth(int(pid)) == birth
+
+
+def process(name: str) -> int:
+    """Return the number of a holder's process."""
+    return int(name.rsplit("|", 3)[1])
+
+
 @functools.cache
 def host() -> str:
     """Name what this process shares its process numbers with: equal names of hosts, or of containers, do not matter."""

@@ -22,17 +22,23 @@ class Meter:
 
     The peak is the process's own since the meter started, where the kernel lets it be reset (Linux); elsewhere it is
     the peak of the process so far.
+
+    Args:
+        alone: Whether the process does nothing else meanwhile. Where it does, CPU seconds are those of this thread,
+            without those of threads that it starts, and the peak is that of all that goes on.
     """
 
-    def __init__(self) -> None:
-        _reset_peak()
-        self._wall, self._cpu = time.perf_counter(), cpu()
+    def __init__(self, *, alone: bool = True) -> None:
+        if alone:
+            _reset_peak()
+        self._clock = cpu if alone else time.thread_time
+        self._wall, self._cpu = time.perf_counter(), self._clock()
 
     def read(self) -> dict[str, Any]:
         """Return ``wall`` and ``cpu`` in seconds, ``peak`` in bytes."""
         return {
             "wall": round(time.perf_counter() - self._wall, 4),
-            "cpu": round(cpu() - self._cpu, 4),
+            "cpu": round(self._clock() - self._cpu, 4),
             "peak": peak(),
         }
 

@@ -6,22 +6,24 @@ point that another sweep has made is not made again.
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from modelway.builtin import Basic, Grid
+from modelway.builtin import Basic, Grid, cores
 from modelway.config.trials import Frozen, words
+from modelway.engine.flight import holder, process
+from modelway.engine.standing import best, goes_on, importances
 from modelway.engine.trial import Host, Result, Trial, code_of, run_trial, welcome
-from modelway.errors import ConfigError, ModelwayError, nearest
+from modelway.errors import ComputeError, ConfigError, ConflictError, ModelwayError, nearest
 from modelway.experiment import Experiment
 from modelway.fingerprint import digest
-from modelway.ledger import Row, actor, new_id, now
+from modelway.ledger import actor, new_id, now
 from modelway.plan import Select
 from modelway.plugins import Plugins
 from modelway.search import Choices, Interval, Point, Search
@@ -30,22 +32,24 @@ from modelway.workspace import Workspace
 #: Keys of the configuration that say how a sweep is made, and not what its trials are.
 _ABOUT = ("launcher", "sweeper", "space", "objective", "compute", "tags", "description", "owners")
 
+_HOW = re.compile(rf"[+~]*(hydra[./])?({'|'.join(_ABOUT)})\b")
+
 
 @dataclass
 class Done:
-    """A trial of a sweep with what it was asked for and how it ended."""
+    """A trial of a sweep with what it was asked for, how it ended, and its objectives' values."""
 
     point: Point
     overrides: list[str]
     result: Result
-    scores: dict[str, float | None] = field(default_factory=dict)
+    values: dict[str, float | None] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """Return it as plain JSON."""
         return {
             "name": self.result.name, "overrides": self.overrides, "values": dict(self.point.values),
             "status": self.result.status, "run": self.result.run or None, "ran": self.result.ran,
-            "scores": self.scores, "error": self.result.error or None, "seconds": self.result.seconds,
+            "scores": self.result.scores, "error": self.result.error or None, "seconds": self.result.seconds,
         }  # fmt: skip
 
 
@@ -65,6 +69,7 @@ class Sweep:
 
     Raises:
         ConfigError: anything wrong with the configuration, the space or the objectives.
+        ConflictError: another process of this host is at this very sweep.
     """
 
     def __init__(
@@ -72,7 +77,7 @@ class Sweep:
     ) -> None:
         workspace, root = Workspace.project(project)
         plugins = Plugins(inline=root / "plugin.py")
-        self.given = list(overrides)
+        self.given, self.asked = list(overrides), project
         self.frozen = Frozen(root, overrides, workspace, plugins)
         base = self.frozen.base
         self.launcher = base.one("launch") or Basic()
@@ -93,6 +98,11 @@ class Sweep:
         same = [] if force else [row for row in ledger.sweeps(self.project, 1000) if row["name"] == self.name]
         self.id: str = same[0]["id"] if same else new_id()
         self.resumed = bool(same)
+        if same and goes_on(same[0]):
+            raise ConflictError(
+                f"This sweep is going on already, in process {process(same[0]['body']['holder'])}",
+                where=f"sweep {self.id}", mend=f"Look in on it with: modelway sweeps {self.id} --follow",
+            )  # fmt: skip
         welcome(self.host, root)
 
     def _first(self) -> Experiment:
@@ -121,11 +131,14 @@ class Sweep:
 
         Raises:
             KeyboardInterrupt: stopped by hand; what was done is on record.
+            ComputeError: the launcher cannot start, or lost what it works with.
         """
         ledger, done = self.engine.ledger, list[Done]()
         row: dict[str, Any] = {"id": self.id, "project": self.project, "created": now(), "status": "running"}
         row |= {"actor": actor(), "name": self.name, "overrides": self.given}
-        about = {"objectives": self.objectives, "note": note, "code": self.host.code}
+        about = {"objectives": self.objectives, "note": note, "code": self.host.code, "holder": holder()}
+        about |= {"asked": self.asked, "points": None if self.sweeper.seeded else self.frozen.points}
+        about["fixed"] = [word for word in self.frozen.fixed if not _HOW.match(word)]
         ledger.sweep_start({**row, "body": about})
         status = "stopped"
         try:
@@ -137,6 +150,7 @@ class Sweep:
                     width = max(1, self.launcher.width(context))
                     self._drive(search, executor, width, done, told, fail_fast=fail_fast)
                 except BaseException:
+                    self.host.stop()
                     executor.shutdown(wait=False, cancel_futures=True)
                     raise
                 rows = ledger.trials(self.id)
@@ -151,29 +165,44 @@ class Sweep:
         return done
 
     def _drive(
-        self, search: Search, executor: Any, width: int, done: list[Done], told: Callable[[Done], None], *,
+        self, search: Search, executor: Executor, width: int, done: list[Done], told: Callable[[Done], None], *,
         fail_fast: bool,
     ) -> None:  # fmt: skip
-        waiting: dict[Future[Result], tuple[Point, list[str]]] = {}
-        over, place = False, 0
-        while True:
-            points = search.ask(width - len(waiting)) if not over and len(waiting) < width else []
-            over = over or (not points and not waiting)
-            for point in points:
-                trial = self._trial(point, search, width)
-                overrides = words(point.values)
-                row = {"name": trial.name, "place": place, "overrides": overrides, "status": "running"}
-                self.engine.ledger.trial(self.id, row)
-                place += 1
-                waiting[executor.submit(run_trial, trial)] = (point, overrides)
-            if not waiting:
-                return
-            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                point, overrides = waiting.pop(future)
-                one = self._take(search, point, overrides, future)
-                done.append(one)
-                told(one)
-                over = over or (fail_fast and one.result.status == "failed")
+        waiting: dict[Future[Result], Trial] = {}
+        points: dict[str, list[Point]] = {}  # of each trial: two points may be one and the same trial
+        made: dict[str, Result] = {}
+        places = {row["name"]: row["place"] for row in self.engine.ledger.trials(self.id)}
+        over = False
+        try:
+            while True:
+                asked = search.ask(width - len(waiting)) if not over and len(waiting) < width else []
+                over = over or (not asked and not waiting)
+                for point in asked:
+                    trial = self._trial(point, search, width)
+                    if trial.name in points:
+                        points[trial.name].append(point)
+                        if trial.name in made:
+                            self._tell(search, point, made[trial.name])
+                        continue
+                    points[trial.name] = [point]
+                    place = places.setdefault(trial.name, len(places))
+                    row = {"name": trial.name, "place": place, "overrides": words(point.values)}
+                    self.engine.ledger.trial(self.id, {**row, "status": "running"})
+                    waiting[_submitted(executor, trial)] = trial
+                if not waiting and over:
+                    return
+                ended = wait(waiting, return_when=FIRST_COMPLETED).done if waiting else ()
+                for future in ended:
+                    trial = waiting.pop(future)
+                    made[trial.name] = result = _result(future, trial)
+                    for point in points[trial.name]:
+                        values = self._tell(search, point, result)
+                    done.append(self._enter(points[trial.name][0], result, values))
+                    told(done[-1])
+                    over = over or (fail_fast and result.status == "failed")
+        finally:
+            for name in points.keys() - made.keys():
+                self.engine.ledger.trial(self.id, {"name": name, "status": "waiting"})
 
     def _trial(self, point: Point, search: Search, width: int) -> Trial:
         experiment = self.frozen.trial(point.values)
@@ -182,72 +211,46 @@ class Sweep:
             name=digest([config, self.host.code])[:12], overrides=experiment.overrides, config=experiment.config,
             origin=experiment.origin, root=str(self.root), workspace=str(self.workspace.root), sweep=self.id,
             code=self.host.code, select=self.select, force=self.force, threads=_share_of_cores(width),
-            watch=search.watch(point), experiment=experiment,
+            together=self.launcher.together, watch=search.watch(point), experiment=experiment,
         )  # fmt: skip
 
-    def _take(self, search: Search, point: Point, overrides: list[str], future: Future[Result]) -> Done:
-        try:
-            result = future.result()
-        except ModelwayError as error:
-            result = Result("", "failed", error=str(error))
-        scores = {f"{m['phase']}.{m['metric']}": m["value"] for m in result.measured}
-        values = [_value(scores, name) for name in self.objectives]
+    def _tell(self, search: Search, point: Point, result: Result) -> list[float | None]:
+        """Let the sweeper know how a point came out; returns the objectives' values."""
+        values = [_value(result.scores, name) for name in self.objectives]
         good = result.status in ("done", "kept") and all(value is not None for value in values)
         search.tell(point, values if good else None, pruned=result.status == "pruned")  # type: ignore[arg-type]
-        if result.name:
-            row: dict[str, Any] = {"name": result.name, "overrides": overrides, "run": result.run}
-            row |= {"status": result.status}
-            row |= {"error": result.error, "vals": dict(zip(self.objectives, values, strict=True))}
-            self.engine.ledger.trial(self.id, {**row, "seconds": result.seconds})
-        return Done(point, overrides, result, scores)
+        return values
+
+    def _enter(self, point: Point, result: Result, values: list[float | None]) -> Done:
+        row: dict[str, Any] = {"name": result.name, "run": result.run, "status": result.status, "error": result.error}
+        row["vals"] = dict(zip(self.objectives, values, strict=True))
+        self.engine.ledger.trial(self.id, {**row, "seconds": result.seconds})
+        return Done(point, words(point.values), result, row["vals"])
 
 
-def best(rows: Sequence[Row], objectives: Mapping[str, bool]) -> list[Row]:
-    """Return the best trial on record, or with several objectives those that no other one beats in all of them."""
-    found = []
-    for row in rows:
-        values = [row["vals"].get(name) for name in objectives]
-        if row["status"] in ("done", "kept") and all(value is not None for value in values):
-            found.append((row, [v if lower else -v for v, lower in zip(values, objectives.values(), strict=True)]))
-    front = [
-        row for row, values in found
-        if not any(all(a <= b for a, b in zip(other, values, strict=True)) and other != values for _, other in found)
-    ]  # fmt: skip
-    return front[: 1 if len(objectives) == 1 else None]
+def _submitted(executor: Executor, trial: Trial) -> Future[Result]:
+    try:
+        return executor.submit(run_trial, trial)
+    except BrokenExecutor as error:
+        raise ComputeError(
+            f"The sweep's launcher lost its workers: {error}".rstrip("."),
+            mend="Repeating the command goes on with the trials that are missing",
+        ) from None
 
 
-def values_of(overrides: Sequence[str]) -> dict[str, Any]:
-    """Return the values of a trial's overrides, as it has them on record."""
-    import yaml
-
-    return {key: yaml.safe_load(text) for key, _, text in (word.partition("=") for word in overrides)}
-
-
-def importances(rows: Sequence[Row], objectives: Mapping[str, bool]) -> dict[str, float]:
-    """Return, by key, the share of the first objective's variance that lies between the key's values.
-
-    The main effects of an analysis of variance: exact for a whole grid. A key of more than eight values is cut into
-    eight groups of equal size first.
-    """
-    name = next(iter(objectives))
-    made = [(values_of(r["overrides"]), r["vals"][name]) for r in rows if r["vals"].get(name) is not None]
-    mean = sum(v for _, v in made) / len(made) if made else 0.0
-    total = sum((v - mean) ** 2 for _, v in made)
-    if len(made) < 4 or total <= 0:
-        return {}
-    found = {}
-    for key in made[0][0]:
-        groups: dict[Any, list[float]] = {}
-        ranked = sorted(made, key=lambda one: one[0][key] if _orders(one[0][key]) else 0.0)
-        many = len({repr(values[key]) for values, _ in made}) > 8
-        for place, (values, v) in enumerate(ranked):
-            groups.setdefault(place * 8 // len(ranked) if many else repr(values[key]), []).append(v)
-        found[key] = sum(len(g) * (sum(g) / len(g) - mean) ** 2 for g in groups.values()) / total
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
-
-
-def _orders(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _result(future: Future[Result], trial: Trial) -> Result:
+    try:
+        return future.result()
+    except ModelwayError as error:
+        return Result(trial.name, "failed", error=str(error))
+    except BrokenExecutor:
+        error = ComputeError(
+            "The process that made the trial was lost",
+            mend="The system's log says whether it ran out of memory: then let fewer trials go on at once",
+        )
+        return Result(trial.name, "failed", error=str(error))
+    except Exception as error:  # whatever a launcher may raise: the other trials go on
+        return Result(trial.name, "failed", error=f"The trial was lost: {type(error).__name__}: {error}")
 
 
 def _value(scores: Mapping[str, float | None], name: str) -> float | None:
@@ -271,5 +274,4 @@ def _objectives(experiment: Experiment) -> dict[str, bool]:
 
 
 def _share_of_cores(width: int) -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return 0 if width == 1 else max(1, cores // width)
+    return 0 if width == 1 else max(1, cores() // width)

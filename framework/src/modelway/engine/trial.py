@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from modelway.config import resolve
+from modelway.context import Event
 from modelway.engine import Engine
 from modelway.engine.meter import memory_limit, version_of
 from modelway.errors import ConflictError, ModelwayError, PrunedError
@@ -31,6 +32,7 @@ class Trial:
         config, origin: The composed configuration.
         code: Digest of the code that the sweep was submitted with.
         threads: Cores that the trial may use; 0 means all.
+        together: Whether other trials may go on in the same process meanwhile.
         watch: Asked after each training round whether to go on.
         experiment: The same, resolved already, for this very process; sent to another one, it stays behind.
     """
@@ -46,6 +48,7 @@ class Trial:
     select: Select = field(default_factory=Select)
     force: bool = False
     threads: int = 0
+    together: bool = False
     watch: Watch | None = None
     experiment: Experiment | None = field(default=None, compare=False)
 
@@ -64,6 +67,11 @@ class Result:
     measured: tuple[Mapping[str, Any], ...] = ()
     error: str = ""
     seconds: float = 0.0
+
+    @property
+    def scores(self) -> dict[str, float | None]:
+        """Return what was measured, by phase and metric."""
+        return {f"{m['phase']}.{m['metric']}": m["value"] for m in self.measured}
 
 
 class Memory:
@@ -102,6 +110,20 @@ class Host:
         self.memory = Memory(min(1 << 30, memory_limit() // 4))
         self._first: Engine | None = None
         self._lock = threading.Lock()
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Let the trials that are under way in this process end at their next step or training round."""
+        self._stopped = True
+
+    def heard(self, event: Event) -> None:
+        """Hear of what a trial does next.
+
+        Raises:
+            KeyboardInterrupt: the sweep was stopped.
+        """
+        if self._stopped and event.kind.startswith("step_"):
+            raise KeyboardInterrupt
 
     def hold(self, experiment: Experiment) -> None:
         """Take the state of the code as it is now for what it is until the process ends."""
@@ -114,7 +136,7 @@ class Host:
                 self._first = Engine(experiment, self.workspace, self.plugins)
                 self._first.stats = self.stats
                 self._first.facts = (self._first.code(), self._first.environment())
-        engine = Engine(experiment, self.workspace, self.plugins, beside=self._first)
+        engine = Engine(experiment, self.workspace, self.plugins, self.heard, beside=self._first)
         engine.facts = self._first.facts
         return engine
 
@@ -181,7 +203,7 @@ def _run(trial: Trial, engine: Engine, host: Host) -> Result:
         return True
 
     engine.more = {"threads": trial.threads, "on_share": host.memory.share}
-    engine.on_report = report
+    engine.on_report, engine.alone = report, not trial.together
     try:
         plan = engine.plan(force=trial.force, select=trial.select)
         metrics = next((p.manifest for p in plan.steps if p.step.name == "metrics"), None)

@@ -220,17 +220,16 @@ def _plan_step(
     *,
     force: bool,
 ) -> Planned:
-    before = history.lookup(history.last[step.name]) if step.name in history.last else None
-    seconds = before.facts.get("cost", {}).get("wall") if before else None
-    planned = Planned(step, "+", "new", own, seconds=seconds)
-    changes = list(_changes(experiment, step, before.facts.get("ingredients", {}), own)) if before else []
     waits = [name for name, found in inputs.items() if found is None]
+    last, fingerprint = history.last.get(step.name), None if waits else fingerprint_of(own, inputs)
+    manifest = history.lookup(fingerprint) if fingerprint and not force else None
+    before = manifest if manifest and last == fingerprint else history.lookup(last) if last else None
+    seconds = before.facts.get("cost", {}).get("wall") if before else None
+    planned = Planned(step, "+", "new", own, fingerprint, seconds=seconds)
+    if manifest is not None:
+        return replace(planned, mark="=", reason="", manifest=manifest)
+    changes = list(_changes(experiment, step, before.facts.get("ingredients", {}), own)) if before else []
     if not waits:
-        fingerprint = fingerprint_of(own, inputs)
-        planned = replace(planned, fingerprint=fingerprint)
-        manifest = None if force else history.lookup(fingerprint)
-        if manifest is not None:
-            return replace(planned, mark="=", reason="", manifest=manifest)
         if before and not changes and not force:
             old = before.facts["ingredients"].get("inputs", {})
             changes = [f"{name} is different" for name, found in inputs.items() if old.get(name) != found]

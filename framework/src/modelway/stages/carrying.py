@@ -39,6 +39,8 @@ class Launcher(Component, ABC):
     """launch: where the trials of a sweep run."""
 
     stage: ClassVar[str] = "launch"
+    #: Whether several trials go on at once in one process: then no trial has the process's cost for itself.
+    together: ClassVar[bool] = False
 
     def width(self, run: Run) -> int:
         """Return how many trials go on at once."""

@@ -26,7 +26,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +210,7 @@ class Store:
         """
         with self._aside() as aside:
             with aside.open("wb") as target:
-                target.write(dumps(asdict(manifest)))
+                target.write(dumps({name: getattr(manifest, name) for name in Manifest.__dataclass_fields__}))
                 sync_file(target)
             if self._backend.put(_entry(manifest.fingerprint), aside, absent=not replace):
                 return manifest

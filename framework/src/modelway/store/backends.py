@@ -19,7 +19,7 @@ class Local:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def put(self, name: str, path: Path, *, absent: bool = False) -> bool:
+    def put(self, name: str, path: Path, *, absent: bool = False, sync: bool = True) -> bool:
         """Take a synced file into its place by renaming; False where ``absent`` was asked for and it was there."""
         place = self.root / name
         with explained("The store cannot be written", str(self.root)):
@@ -33,12 +33,14 @@ class Local:
                     path.unlink(missing_ok=True)
             else:
                 os.replace(path, place)
-            sync_folder(place.parent)
+            if sync:
+                sync_folder(place.parent)
         return True
 
     def keep(self, name: str, path: Path, size: int) -> bool:
         """Take a blob in, also where one lies there: that one may be corrupt, or old enough for ``gc``."""
-        return self.put(name, path)
+        # Its name needs no sync: were it lost with the power, the manifest that names it would be a miss.
+        return self.put(name, path, sync=False)
 
     def size(self, name: str) -> int | None:
         """Return a file's size in bytes, or None where it is not there."""
