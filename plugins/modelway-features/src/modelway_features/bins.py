@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf, nan
 from typing import Any, Literal
 
-from modelway import Columns, ConfigError, param
+from modelway import Columns, ConfigError, Graph, Wire, Wires, param
 from modelway_features.columnwise import Columnwise, Summary
 from modelway_features.moments import Moments
 from modelway_features.sketch import Quantiles
@@ -81,3 +83,18 @@ class Bins(Columnwise, name="bins"):
         if gone.any():
             made[gone] = np.nan
         return {name: made}
+
+    def to_onnx(self, state: Mapping[str, Any], columns: Mapping[str, Wire], graph: Graph) -> Wires:
+        """Write the bins into a graph: a number's bin is how many edges it reaches."""
+        made: Wires = {}
+        for name, wire in columns.items():
+            edges = state.get("columns", {}).get(name, self.edges)
+            held = graph.numbers([wire])
+            reached = graph.add("GreaterOrEqual", held, graph.constant(edges or [inf]), width=max(len(edges), 1))
+            axis = graph.constant([1], "int64", (1,))
+            count = graph.add("ReduceSum", graph.add("Cast", reached, to="float64"), axis, keepdims=1)
+            if not edges:
+                count = graph.constant([0.0])
+            gone = graph.add("IsNaN", held)
+            made[name] = Wire(graph.add("Where", gone, graph.constant([nan]), count))
+        return made

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
 from typing import Any, Literal
 
-from modelway import Category, Columns, param
-from modelway_features.vocabulary import Counts, Encoder
+from modelway import Category, Columns, Graph, Wire, Wires, param
+from modelway_features.vocabulary import Counts, Encoder, places
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,3 +31,16 @@ class NativeCategory(Encoder, name="category"):
         """Return the column in the fitted vocabulary."""
         unseen = None if self.unseen == "error" else -1 if self.unseen == "missing" else fitted.index(self.other)
         return {name: Category(self.look_up(name, column, fitted, unseen, -1, "int32"), fitted)}
+
+    def to_onnx(self, state: Mapping[str, Any], columns: Mapping[str, Wire], graph: Graph) -> Wires:
+        """Write the codes into a graph."""
+        made: Wires = {}
+        for name, wire in columns.items():
+            values = state["columns"][name]
+            if self.unseen == "error":
+                codes = self.known(name, wire, values, graph)
+            else:
+                unseen = nan if self.unseen == "missing" else float(values.index(self.other))
+                codes = graph.look_up(wire, places(values), unseen=unseen, missing=nan)
+            made |= graph.wires(codes, [name], "code", values)
+        return made

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
-from modelway import Columns, ConfigError, param
+from modelway import Columns, ConfigError, Graph, Wire, Wires, param
 from modelway_features.columnwise import Columnwise
 from modelway_features.sketch import Quantiles
 
@@ -79,3 +80,13 @@ class Clip(Columnwise, name="clip"):
         if low is not None:
             values = np.maximum(values, low)
         return {name: values if high is None else np.minimum(values, high)}
+
+    def to_onnx(self, state: Mapping[str, Any], columns: Mapping[str, Wire], graph: Graph) -> Wires:
+        """Write the bounds into a graph: one operation for all columns."""
+        fitted = state.get("columns", {})
+        bounds = [fitted.get(name, (self.low, self.high)) for name in columns]
+        lows = graph.constant([-inf if low is None else low for low, _ in bounds])
+        highs = graph.constant([inf if high is None else high for _, high in bounds])
+        width = len(columns)
+        above = graph.add("Max", graph.numbers(columns.values()), lows, width=width)
+        return graph.wires(graph.add("Min", above, highs, width=width), list(columns))

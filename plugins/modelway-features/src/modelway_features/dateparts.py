@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from math import cos, pi, sin
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from modelway import Category, Columns, param
+from modelway import Category, Columns, ConfigError, Graph, Wire, Wires, param
 from modelway_features.columnwise import Columnwise
 
 if TYPE_CHECKING:
@@ -60,6 +61,32 @@ class DateParts(Columnwise, name="dateparts"):
                 if some:
                     values[gone] = np.nan
                 made[output] = values
+        return made
+
+    def to_onnx(self, state: Mapping[str, Any], columns: Mapping[str, Wire], graph: Graph) -> Wires:
+        """Write the parts into a graph: one operation for each part of all columns."""
+        for name, wire in columns.items():
+            if wire.kind != "time":
+                raise ConfigError(f"Column '{name}' does not hold times")
+        time, names, width = graph.block(columns.values()), list(columns), len(columns)
+        plain: dict[str, str] = {}
+        made: Wires = {}
+        for part in self.parts:
+            whole = graph.arithmetic.part(time, part)
+            if not (self.cyclic and part in _PERIODS):
+                plain[part] = whole
+                continue
+            first, period = _PERIODS[part]
+            steps = graph.add("Sub", whole, graph.constant([first], "int64"), width=width)
+            for wave, table in _waves(part).items():
+                known = graph.constant(table.tolist(), "float64", (period,))
+                found = graph.arithmetic.if_known(time, graph.add("Gather", known, steps, width=width, axis=0))
+                made |= graph.wires(found, [f"{name}_{part}_{wave}" for name in names])
+        if plain:  # all parts beside each other, so that what is missing is told once
+            both = [graph.add("Concat", *held, axis=1) if len(held) > 1 else held[0]
+                    for held in (list(plain.values()), [time] * len(plain))]  # fmt: skip
+            found = graph.arithmetic.if_known(both[1], both[0])
+            made |= graph.wires(found, [f"{name}_{part}" for part in plain for name in names])
         return made
 
 

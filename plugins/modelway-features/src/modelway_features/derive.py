@@ -8,7 +8,7 @@ from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, ClassVar, Literal
 
-from modelway import Columns, ConfigError, Expression, Feature, length, missing, nearest, param
+from modelway import Columns, ConfigError, Expression, Feature, Graph, Wire, Wires, length, missing, nearest, param
 from modelway_features.columnwise import data_error
 
 
@@ -63,6 +63,19 @@ class Derive(Feature, name="derive"):
         known, made, rows = dict(columns), {}, length(columns)
         for name, expression in _ordered(self.columns).items():
             known[name] = made[name] = self._finite(name, _number(name, expression(known), rows), expression, known)
+        return made
+
+    def to_onnx(self, state: Mapping[str, Any], columns: Mapping[str, Wire], graph: Graph) -> Wires:
+        """Write the expressions into a graph."""
+        known, made = dict(columns), {}
+        for name, expression in _ordered(self.columns).items():
+            found = graph.numbers([graph.formula(expression, known)], f"the result of '{expression.text}'")
+            if self.non_finite == "error":
+                bad = graph.add("Not", graph.arithmetic.finite(found))
+                for read in expression.columns:
+                    bad = graph.add("And", bad, graph.add("Not", graph.missing(known[read])))
+                graph.refuse(bad, f"'{expression.text}' gives no finite number")
+            made[name] = known[name] = Wire(graph.arithmetic.finite_or_missing(found))
         return made
 
     def _finite(self, name: str, values: Any, expression: Expression, known: Columns) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from modelway import Category, Columns, ConfigError, param
+from modelway import Category, Columns, ConfigError, Graph, Wire, Wires, param
 from modelway_features.columnwise import Columnwise, Summary
 from modelway_features.moments import Moments
 from modelway_features.sketch import Quantiles
@@ -90,6 +91,35 @@ class Impute(Columnwise, name="impute"):
         if self.indicator:
             made[f"{name}_missing"] = gone.astype(np.float64)
         return made
+
+    def to_onnx(self, state: Mapping[str, Any], columns: Mapping[str, Wire], graph: Graph) -> Wires:
+        """Write the filling into a graph: one operation for all columns of numbers."""
+        fitted = state.get("columns", {})
+        fillers = {name: fitted.get(name, self.value) for name in columns}
+        numbers = {name: wire for name, wire in columns.items() if wire.kind in ("number", "truth")}
+        made: Wires = {}
+        if numbers:
+            strange = [name for name in numbers if isinstance(fillers[name], str)]
+            if strange:
+                raise ConfigError(f"Column '{strange[0]}' holds numbers, and is filled with text")
+            held, width = graph.numbers(numbers.values()), len(numbers)
+            gone = graph.add("IsNaN", held, width=width)
+            values = graph.constant([float(fillers[name]) for name in numbers])
+            made |= graph.wires(graph.add("Where", gone, values, held, width=width), list(numbers))
+            made |= self._indicators(gone, list(numbers), graph)
+        for name, wire in columns.items():
+            if name not in numbers:
+                gone = graph.missing(wire)
+                filled = graph.add("Where", gone, graph.constant([fillers[name]], "text"), graph.text(wire))
+                made[name] = Wire(filled, kind="text")
+                made |= self._indicators(gone, [name], graph)
+        return made
+
+    def _indicators(self, gone: str, names: list[str], graph: Graph) -> Wires:
+        if not self.indicator:
+            return {}
+        cast = graph.add("Cast", gone, width=len(names), to="float64")
+        return graph.wires(cast, [f"{name}_missing" for name in names])
 
 
 def _fill(column: Category, gone: Any, value: Any) -> Category:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
 from typing import Any, ClassVar, Literal
 
-from modelway import Columns, param
+from modelway import Columns, Graph, Wire, Wires, param
 from modelway_features.columnwise import Columnwise
 
 
@@ -42,3 +44,16 @@ class Log(Columnwise, name="log"):
             return {name: np.copysign(made, values)}
         made[below] = 0.0 if self.negative == "zero" else np.nan
         return {name: made}
+
+    def to_onnx(self, state: Mapping[str, Any], columns: Mapping[str, Wire], graph: Graph) -> Wires:
+        """Write the logarithms into a graph: one operation for all columns."""
+        add, width, log1p = graph.add, len(columns), graph.arithmetic.log1p
+        held, zero = graph.numbers(columns.values()), graph.constant([0.0])
+        below = add("Less", held, zero, width=width)
+        if self.negative == "error":
+            graph.refuse(below, *(f"'{name}' is negative, and its logarithm is needed" for name in columns))
+            return graph.wires(log1p(held, width), list(columns))
+        made = log1p(add("Abs", held, width=width), width)
+        answer = graph.constant([0.0 if self.negative == "zero" else nan])
+        turned = add("Neg", made, width=width) if self.negative == "signed" else answer
+        return graph.wires(add("Where", below, turned, made, width=width), list(columns))

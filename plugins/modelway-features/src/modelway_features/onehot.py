@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from modelway import Columns, param
-from modelway_features.vocabulary import Counts, Encoder
+from modelway import Columns, Graph, Wire, Wires, param
+from modelway_features.vocabulary import Counts, Encoder, places
 
 #: Categories of a column beyond which one column per category must be asked for.
 WIDE = 1_000
@@ -69,3 +70,19 @@ class OneHot(Encoder, name="onehot"):
         made = np.zeros((len(names) + 1, len(slots)))
         made[slots, np.arange(len(slots))] = 1.0
         return dict(zip(names, made, strict=False))
+
+    def to_onnx(self, state: Mapping[str, Any], columns: Mapping[str, Wire], graph: Graph) -> Wires:
+        """Write the columns of zeros and ones into a graph: one operation for each column of categories."""
+        made: Wires = {}
+        for name, wire in columns.items():
+            values, names = state["columns"][name]["values"], state["columns"][name]["names"]
+            gone = float(names.index(f"{name}_missing")) if self.missing == "column" else -1.0
+            if self.unseen == "error":
+                slots = self.known(name, wire, values, graph, gone)
+            else:
+                other = float(names.index(f"{name}_{self.other}")) if self.unseen == "other" else -1.0
+                slots = graph.look_up(wire, places(values), unseen=other, missing=gone)
+            if names:
+                held = graph.add("Equal", slots, graph.constant([float(slot) for slot in range(len(names))]))
+                made |= graph.wires(graph.add("Cast", held, to="float64"), names)
+        return made

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import nan
 from typing import Any, Literal
 
-from modelway import Columns, param
-from modelway_features.vocabulary import Counts, Encoder
+from modelway import Columns, Graph, Wire, Wires, param
+from modelway_features.vocabulary import Counts, Encoder, places
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,3 +30,13 @@ class Ordinal(Encoder, name="ordinal"):
         answers: dict[Any, float | None] = {"error": None, "missing": nan}
         unseen = answers.get(self.unseen, self.unseen)
         return {name: self.look_up(name, column, fitted, unseen, nan, "float64")}
+
+    def to_onnx(self, state: Mapping[str, Any], columns: Mapping[str, Wire], graph: Graph) -> Wires:
+        """Write the positions into a graph."""
+        if self.unseen == "error":
+            return {name: Wire(self.known(name, wire, state["columns"][name], graph)) for name, wire in columns.items()}
+        unseen = nan if self.unseen == "missing" else float(self.unseen)
+        return {
+            name: Wire(graph.look_up(wire, places(state["columns"][name]), unseen=unseen, missing=nan))
+            for name, wire in columns.items()
+        }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from modelway import Columns, ConfigError, Feature, nearest, param
+from modelway import Columns, ConfigError, Feature, Graph, Wire, Wires, nearest, param
 from modelway_features.columnwise import data_error, numbers
 
 
@@ -61,5 +61,20 @@ class Ratio(Feature, name="ratio"):
             row = int(np.flatnonzero(bad)[0])
             what = f"{self.numerator} / {self.denominator} is {above[row]:g} / {below[row]:g}"
             raise data_error("ratio", self.title, what, row=row, mend="Set the feature's 'zero' to what should happen")
-        made[bad] = np.nan if self.zero == "missing" else self.zero
+        made[bad] = self.zero if isinstance(self.zero, float) else np.nan
         return {self.title: made}
+
+    def to_onnx(self, state: Mapping[str, Any], columns: Mapping[str, Wire], graph: Graph) -> Wires:
+        """Write the ratio into a graph."""
+        add = graph.add
+        above, below = (graph.numbers([columns[name]]) for name in (self.numerator, self.denominator))
+        made = add("Div", above, below)
+        if self.zero == "missing":
+            return {self.title: Wire(graph.arithmetic.finite_or_missing(made))}
+        bad = add("Not", add("Or", graph.arithmetic.finite(made),
+                             add("Or", add("IsNaN", above), add("IsNaN", below))))  # fmt: skip
+        if self.zero == "error":
+            graph.refuse(bad, f"{self.numerator} / {self.denominator} is no finite number")
+            return {self.title: Wire(made)}
+        answer = graph.constant([float(self.zero)])
+        return {self.title: Wire(add("Where", bad, answer, made))}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal
 
-from modelway import Columns, param
+from modelway import Columns, Graph, Wire, Wires, param
 from modelway_features.columnwise import Columnwise, Summary
 from modelway_features.moments import Moments
 from modelway_features.sketch import Quantiles
@@ -62,3 +63,12 @@ class Scale(Columnwise, name="scale"):
         made = self.numbers(name, column) - fitted[0]
         made /= fitted[1]
         return {name: made}
+
+    def to_onnx(self, state: Mapping[str, Any], columns: Mapping[str, Wire], graph: Graph) -> Wires:
+        """Write the scaling into a graph: one operation for all columns."""
+        fitted, width = [state["columns"][name] for name in columns], len(columns)
+        shifted = graph.add(
+            "Sub", graph.numbers(columns.values()), graph.constant([shift for shift, _ in fitted]), width=width
+        )
+        made = graph.add("Div", shifted, graph.constant([size for _, size in fitted]), width=width)
+        return graph.wires(made, list(columns))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from modelway import Category, Columns, ConfigError, param
+from modelway import Category, Columns, ConfigError, Graph, Wire, param
 from modelway_features.columnwise import Columnwise, TooManyValuesError
 
 if TYPE_CHECKING:
@@ -163,6 +164,13 @@ class Encoder(Columnwise):
                 )
             table = [gone if place is None else place for place in table]
         return np.asarray([*table, gone], dtype=dtype)[held.codes]
+
+    def known(self, name: str, wire: Wire, values: Sequence[Any], graph: Graph, missing: float = nan) -> str:
+        """Write positions into a graph that refuses unseen values; returns float64, shape (rows, 1)."""
+        found = graph.look_up(wire, places(values), unseen=-2.0, missing=missing)
+        strange = graph.add("Equal", found, graph.constant([-2.0]))
+        graph.refuse(strange, f"'{name}' holds a category that did not occur in the training rows")
+        return found
 
 
 def observe(feature: Columnwise, name: str, column: Any) -> Counts:

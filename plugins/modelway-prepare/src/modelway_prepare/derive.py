@@ -11,9 +11,12 @@ from modelway import (
     Columns,
     ConfigError,
     DataError,
+    Graph,
     RowPreparer,
     Run,
     Table,
+    Wire,
+    Wires,
     from_arrow,
     length,
     nearest,
@@ -60,6 +63,21 @@ class Derive(RowPreparer, name="derive"):
                 if not isinstance(column, Category) and column.dtype.kind == "f":
                     column = np.where(np.isinf(column), np.nan, column)
                 made[name] = column
+        return made
+
+    def to_onnx(self, columns: Mapping[str, Wire], graph: Graph) -> Wires:
+        """Write the expressions into a graph; those that lack an input are left out."""
+        made = dict(columns)
+        for name, text in self.columns.items():
+            expression = parsed(text, f"columns.{name}")
+            if not all(column in made for column in expression.columns):
+                continue
+            read = {column: made[column] for column in expression.columns}
+            truths = {n: Wire(graph.numbers([wire])) for n, wire in read.items() if wire.kind == "truth"}
+            found = graph.formula(expression, read | truths)
+            if found.kind == "number":
+                found = Wire(graph.arithmetic.finite_or_missing(found.tensor))
+            made[name] = found
         return made
 
     def prepare(self, tables: Mapping[str, Table], run: Run) -> Table:

@@ -7,7 +7,22 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from modelway import Category, Column, Columns, ConfigError, DataError, RowPreparer, Run, Table, missing, nearest, param
+from modelway import (
+    Category,
+    Column,
+    Columns,
+    ConfigError,
+    DataError,
+    Graph,
+    RowPreparer,
+    Run,
+    Table,
+    Wire,
+    Wires,
+    missing,
+    nearest,
+    param,
+)
 from modelway_prepare.tables import changed
 
 if TYPE_CHECKING:
@@ -35,6 +50,28 @@ class Fill(RowPreparer, name="fill"):
         """Return the columns without missing values, where a value is declared."""
         values = self._values(columns)
         return {name: _filled(c, values[name]) if name in values else c for name, c in columns.items()}
+
+    def to_onnx(self, columns: Mapping[str, Wire], graph: Graph) -> Wires:
+        """Write the filling into a graph.
+
+        Raises:
+            ConfigError: a value that its column's type cannot hold, or a time.
+        """
+        made = dict(columns)
+        for name, value in self._values(columns).items():
+            wire = columns[name]
+            if wire.kind == "truth":
+                continue
+            if wire.kind == "time" or (wire.kind == "number" and isinstance(value, str)):
+                raise ConfigError(f"Column '{name}' holds {wire.kind}, and is filled with {value!r}")
+            gone = graph.missing(wire)
+            if wire.kind == "number":
+                filled = graph.add("Where", gone, graph.constant([float(value)]), graph.numbers([wire]))
+                made[name] = Wire(filled)
+            else:
+                filled = graph.add("Where", gone, graph.constant([value], "text"), graph.text(wire))
+                made[name] = Wire(filled, kind="text")
+        return made
 
     def prepare(self, tables: Mapping[str, Table], run: Run) -> Table:
         """Fill every part, and log the number of values filled by column.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelway import Columns, ConfigError, DataError, RowPreparer, Run, Table, param
+from modelway import Columns, ConfigError, DataError, Graph, RowPreparer, Run, Table, Wire, Wires, param
 from modelway_prepare.tables import changed, require
 
 if TYPE_CHECKING:
@@ -40,6 +40,10 @@ class Rename(RowPreparer, name="rename"):
     def apply(self, columns: Columns) -> Columns:
         """Return the columns by their new names, in their old places."""
         return {self.columns.get(name, name): column for name, column in columns.items()}
+
+    def to_onnx(self, columns: Mapping[str, Wire], graph: Graph) -> Wires:
+        """Name the columns of a graph anew."""
+        return {self.columns.get(name, name): wire for name, wire in columns.items()}
 
     def prepare(self, tables: Mapping[str, Table], run: Run) -> Table:
         """Rename the columns of every part.
