@@ -146,8 +146,10 @@ def limited(command: list[str], limit: int) -> list[str]:
     return [sys.executable, "-c", LIMITED, str(limit), *command]
 
 
+# Where there is no scope, reserved memory counts as if it were used, and Arrow's own allocator reserves a gigabyte.
 LIMITED = """
 import os, resource, sys
+os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
 resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[1]),) * 2)
 os.execv(sys.argv[2], sys.argv[2:])
 """

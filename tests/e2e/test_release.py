@@ -120,6 +120,27 @@ def test_scoring_a_file_gives_the_scores_of_training(
     assert list(scored[0]) == [*names, "score"]
 
 
+def test_rows_are_scored_alike_wherever_their_parts_are_scored(
+    released: Released, rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    pytest.importorskip("modelway_dask")
+    names = [name for name in rows[0] if name != "score"]
+    for part, some in enumerate((rows[:7], rows[7:])):
+        with (tmp_path / f"{part}.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, names, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(some)
+    told = {}
+    for name, words in {"here": (), "mapped": ("compute=inline",), "workers": ("compute=local",)}.items():
+        out = tmp_path / f"{name}.parquet"
+        done = released.bench.apart("score", "cancer", str(tmp_path / "*.csv"), str(out), *words)
+        assert done.code == 0, done.err
+        told[name] = out.read_bytes()
+    assert len(set(told.values())) == 1
+    done = released.bench("score", "cancer", str(tmp_path / "*.csv"), "model.max_depth=3")
+    assert (done.code, "follows no 'model.max_depth'" in done.err) == (2, True)
+
+
 def test_rows_without_a_column_are_refused_and_nothing_is_written(released: Released, tmp_path: Path) -> None:
     given = tmp_path / "rows.csv"
     given.write_text("mean area\n3.5\n")

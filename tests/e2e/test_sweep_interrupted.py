@@ -19,8 +19,11 @@ INTERRUPTED, CONFLICT = 130, 9
 @pytest.fixture
 def slow(bench: Any) -> Any:
     """The project, whose third trial takes long as long as a file says so."""
-    wait = f"        import pathlib, time\n        while self.sharpness == 3 and pathlib.Path({str(bench.root / 'wait')!r}).exists():\n"
-    bench.edit(PLUGIN, FIT, f"{wait}            time.sleep(0.05)\n{FIT}")
+    there = f"pathlib.Path({str(bench.root / 'wait')!r}).exists()"
+    wait = (
+        f"        import pathlib, time\n        while self.sharpness == 3 and {there}:\n            time.sleep(0.05)\n"
+    )
+    bench.edit(PLUGIN, FIT, wait + FIT)
     (bench.root / "wait").touch()
     return bench
 

@@ -6,9 +6,12 @@ other way round. A column's key may be a pattern (``pixel_*``), expanded against
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Any, Literal
 
 from modelway.component import Locate, build, param, plain
@@ -63,6 +66,11 @@ class Schema:
     def of(cls, config: Mapping[str, Any], path: str = "schema", where: Locate = lambda path: "") -> Schema:
         """Build a schema from its configuration, checking it as ``build`` does."""
         return build(cls, config, path, where)
+
+    @cached_property
+    def identity(self) -> str:
+        """Digest of the columns."""
+        return hashlib.sha256(json.dumps(plain(self.columns)).encode()).hexdigest()
 
     def plain(self) -> dict[str, Any]:
         """Return the configuration that ``of`` reads back."""

@@ -165,3 +165,15 @@ def test_a_training_that_takes_too_long_ends_at_its_deadline(three: Workers, mad
     with pytest.raises(ComputeError, match=r"not done within its deadline of 2 seconds.*deadline"):
         XGBoost(rounds=1_000_000, max_depth=2, deadline=2).fit(*made(tmp_path / "a", three))
     assert XGBoost(rounds=2, patience=60).fit(*made(tmp_path / "b", three)).facts()["rounds"] == 2
+
+
+@pytest.mark.slow
+def test_fresh_clusters_of_as_many_workers_give_equal_bytes(
+    clusters: Any, made: Any, digest: Any, tmp_path: Path
+) -> None:
+    found = set()
+    for number in range(3):
+        with clusters(3) as workers:
+            split, run = made(tmp_path / str(number), workers, rows=60_000, parts=8)
+            found.add(digest(XGBoost(rounds=20, subsample=0.7, early_stopping=5).fit(split, run)))
+    assert len(found) == 1

@@ -113,7 +113,7 @@ def _goal(label: str, smaller: bool, order: Sequence[Row], name: str, objectives
     """Return an objective's axis: its better end is up, and trials without a value end below its worse one."""
     done = finished(order, objectives)
     sign = -1 if smaller else 1
-    values = [sign * row["objectives"][name] for row in done] or [0.0]
+    values = [sign * _level(row["objectives"][name]) for row in done] or [0.0]
     low, high = min(values), max(values)
     span = high - low or abs(high) or 1.0
     ticks = _ticks(*sorted((sign * low, sign * high))) if done else []
@@ -129,12 +129,17 @@ def _goal(label: str, smaller: bool, order: Sequence[Row], name: str, objectives
 
     def place(row: Row) -> float:
         if row in done:
-            return float(sign * row["objectives"][name])
+            return float(sign * _level(row["objectives"][name]))
         return float(low - _BELOW["pruned" if row["status"] == "pruned" else "failed"] * span)
 
     return _ticked(
         f"{label} ({'lower' if smaller else 'higher'} is better)", [place(r) for r in order], places, texts, ends
     )
+
+
+def _level(value: float) -> float:
+    """Return a value, or 0 for one so small that a fifth of it is no number any more."""
+    return value if abs(value) > 1e-300 else 0.0
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -63,8 +63,9 @@ def _made(options: argparse.Namespace) -> int:
         return 0
     said = f"the first said: {failed[0].result.error}".rstrip(".")
     if len(failed) == len(done):
-        told = f"All {len(done)} trials failed; {said}" if len(done) > 1 else f"The trial failed: {failed[0].result.error}"
-        raise ModelwayError(told.rstrip("."), mend="Repeating the command tries again")
+        alone = f"The trial failed: {failed[0].result.error}".rstrip(".")
+        told = alone if len(done) == 1 else f"All {len(done)} trials failed; {said}"
+        raise ModelwayError(told, mend="Repeating the command tries again")
     raise PartialError(
         f"{len(failed)} of {len(done)} trials failed; {said}",
         mend="The others are on record; repeating the command runs only what is missing",
@@ -92,7 +93,7 @@ def _detached() -> int:
     path = Path(log.name)
     while "\n" not in (text := path.read_text(encoding="utf-8")) and made.poll() is None:
         time.sleep(0.05)
-    first, _, rest = text.partition("\n")
+    first = text.partition("\n")[0]
     if "sweep " not in first:
         code = int(made.wait())
         print(path.read_text(encoding="utf-8").strip(), file=sys.stderr)

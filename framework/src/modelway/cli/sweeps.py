@@ -51,7 +51,8 @@ def main(options: argparse.Namespace) -> int:
         print(report(ledger, found["id"], found["body"].get("asked") or found["project"], page=options.page))
     failed = [trial for trial in trials if trial["status"] == "failed"]
     if options.follow and failed:
-        raise PartialError(f"{len(failed)} of {len(trials)} trials failed; the first said: {failed[0]['error']}".rstrip("."))
+        told = f"{len(failed)} of {len(trials)} trials failed; the first said: {failed[0]['error']}"
+        raise PartialError(told.rstrip("."))
     return 0
 
 
@@ -124,8 +125,8 @@ class Lines:
         seconds, error = (about[k] if isinstance(about, Mapping) else getattr(about, k) for k in ("seconds", "error"))
         room = max(9 * len(self.objectives), 8)
         took = display.seconds(seconds) if seconds else ""
-        told = f"  {display.paint(mark, colour)} {'  '.join(shown):<{room}} {took:>8}  {' '.join(overrides) or 'as declared'}"
-        print(told, flush=True)
+        what = " ".join(overrides) or "as declared"
+        print(f"  {display.paint(mark, colour)} {'  '.join(shown):<{room}} {took:>8}  {what}", flush=True)
         if status == "failed":
             print(display.paint(f"      {error}", "dim"), flush=True)
 

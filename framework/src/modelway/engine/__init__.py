@@ -90,10 +90,10 @@ class Engine:
         settings = experiment.settings
         naming.check(settings.project, "project", experiment.where("project"))
         naming.name(settings.naming, project=settings.project, kind="bundle", version="1")
-        self.store = beside.store if beside else workspace.store(settings.store, warn)
-        self.ledger = beside.ledger if beside else workspace.ledger(settings.ledger)
-        self.stats = beside.stats if beside else StatCache(workspace.cache / "files.json")
-        self.memory = beside.memory if beside else Memory(workspace.cache / "remembered.json")
+        self.store: Store = beside.store if beside else workspace.store(settings.store, warn)
+        self.ledger: Ledger = beside.ledger if beside else workspace.ledger(settings.ledger)
+        self.stats: StatCache = beside.stats if beside else StatCache(workspace.cache / "files.json")
+        self.memory: Memory = beside.memory if beside else Memory(workspace.cache / "remembered.json")
         #: Processor seconds that are not the next run's; the command line, whose process is one run's alone, sets 0.
         self.cpu_before = meter.cpu()
         #: Whether the process does nothing else meanwhile, so that what it costs is what the run costs.

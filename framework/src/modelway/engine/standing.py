@@ -89,5 +89,3 @@ def importances(rows: Sequence[Row], objectives: Mapping[str, bool]) -> dict[str
 
 def _orders(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-

@@ -136,8 +136,9 @@ class Sweep:
         ledger, done = self.engine.ledger, list[Done]()
         row: dict[str, Any] = {"id": self.id, "project": self.project, "created": now(), "status": "running"}
         row |= {"actor": actor(), "name": self.name, "overrides": self.given}
-        about = {"objectives": self.objectives, "note": note, "code": self.host.code, "holder": holder()}
-        about |= {"asked": self.asked, "points": None if self.sweeper.seeded else self.frozen.points}
+        about: dict[str, Any] = {"objectives": self.objectives, "note": note, "code": self.host.code}
+        points = None if self.sweeper.seeded else self.frozen.points
+        about |= {"holder": holder(), "asked": self.asked, "points": points}
         about["fixed"] = [word for word in self.frozen.fixed if not _HOW.match(word)]
         ledger.sweep_start({**row, "body": about})
         status = "stopped"
@@ -244,11 +245,11 @@ def _result(future: Future[Result], trial: Trial) -> Result:
     except ModelwayError as error:
         return Result(trial.name, "failed", error=str(error))
     except BrokenExecutor:
-        error = ComputeError(
+        lost = ComputeError(
             "The process that made the trial was lost",
             mend="The system's log says whether it ran out of memory: then let fewer trials go on at once",
         )
-        return Result(trial.name, "failed", error=str(error))
+        return Result(trial.name, "failed", error=str(lost))
     except Exception as error:  # whatever a launcher may raise: the other trials go on
         return Result(trial.name, "failed", error=f"The trial was lost: {type(error).__name__}: {error}")
 

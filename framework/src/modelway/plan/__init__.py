@@ -229,10 +229,9 @@ def _plan_step(
     if manifest is not None:
         return replace(planned, mark="=", reason="", manifest=manifest)
     changes = list(_changes(experiment, step, before.facts.get("ingredients", {}), own)) if before else []
-    if not waits:
-        if before and not changes and not force:
-            old = before.facts["ingredients"].get("inputs", {})
-            changes = [f"{name} is different" for name, found in inputs.items() if old.get(name) != found]
+    if before and not (waits or changes or force):
+        old = before.facts["ingredients"].get("inputs", {})
+        changes = [f"{name} is different" for name, found in inputs.items() if old.get(name) != found]
     if force:
         return replace(planned, mark="~", reason="forced")
     if changes:

@@ -117,12 +117,16 @@ class Store:
     def put_bytes(self, data: bytes) -> tuple[str, int]:
         """Keep some bytes; returns their digest and size."""
 
+        digest = sha256(data)
+
         def copy(aside: Path) -> str:
             with aside.open("wb") as target:
                 target.write(data)
                 sync_file(target)
-            return sha256(data)
+            return digest
 
+        if digest in self._verified and self._backend.renew(_object(digest), len(data)):
+            return digest, len(data)
         return self._put(copy)
 
     def _put(self, copy: Callable[[Path], str]) -> tuple[str, int]:

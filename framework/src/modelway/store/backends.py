@@ -42,6 +42,16 @@ class Local:
         # Its name needs no sync: were it lost with the power, the manifest that names it would be a miss.
         return self.put(name, path, sync=False)
 
+    def renew(self, name: str, size: int) -> bool:
+        """Make a file as new as one that is put there now, for ``gc``; False where none of that size is there."""
+        if self.size(name) != size:
+            return False
+        try:
+            os.utime(self.root / name)
+        except OSError:
+            return False
+        return True
+
     def size(self, name: str) -> int | None:
         """Return a file's size in bytes, or None where it is not there."""
         try:
@@ -149,6 +159,10 @@ class Remote:
     def keep(self, name: str, path: Path, size: int) -> bool:
         """Take a blob in, unless one of its size is there already, which is verified when it is opened."""
         return self.size(name) != size and self.put(name, path)
+
+    def renew(self, name: str, size: int) -> bool:
+        """Return whether a file is as if it had been put there now: these systems cannot tell."""
+        return False
 
     def size(self, name: str) -> int | None:
         """Return a file's size in bytes, or None where it is not there."""

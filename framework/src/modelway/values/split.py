@@ -105,7 +105,7 @@ class Split(Value, kind="Split"):
         """Digest of all that decides what ``batches`` yields: rows, labels, fold, roles, steps and their states."""
         steps = [s.plain() if isinstance(s, Transform) else described(getattr(s, "__self__", s)) for s in self.steps]
         parts = [[part.digest for part in table.parts] for table in (self.table, self.labels)]
-        body = [parts, self.fold, self.schema.plain()["columns"], self.task, steps, self.start]
+        body = [parts, self.fold, self.schema.identity, self.task, steps, self.start]
         return hashlib.sha256(dumps(body)).hexdigest()
 
     @property

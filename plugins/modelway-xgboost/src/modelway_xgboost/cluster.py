@@ -118,11 +118,8 @@ class Training:
 
     def carried_out(self) -> bytes:
         """Train, going on from the last booster kept as often as is allowed; returns the booster's bytes."""
-        from distributed import Lock
-
         lost: list[str] = []
-        # A worker takes part in one training at a time, or two could wait for each other's workers for ever.
-        with Lock("modelway-xgboost", scheduler_rpc=self.client.scheduler, loop=self.client.loop):
+        with self.watch.alone("modelway-xgboost"):
             while True:
                 addresses = self._workers(lost)
                 shares = self._placed(addresses)

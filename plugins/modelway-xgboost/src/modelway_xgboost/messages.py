@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from modelway import ConfigError, nearest
+
+#: What warnings are caught is the process's: trials side by side must not catch each other's.
+_CATCHING = threading.Lock()
 
 
 def said(error: BaseException | str) -> str:
@@ -36,7 +40,7 @@ def check(parameters: Mapping[str, Any], columns: int, known: Iterable[str]) -> 
     """
     from xgboost.core import Booster, XGBoostError
 
-    with warnings.catch_warnings(record=True) as caught:
+    with _CATCHING, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             config = Booster({**parameters, "num_feature": columns}).save_config()

@@ -105,6 +105,28 @@ class Watch:
             time.sleep(0.2)
 
     @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Wait for other trainings to end: two at once could wait for each other's workers for ever.
+
+        Raises:
+            ComputeError: the scheduler is gone, or the deadline has passed.
+        """
+        from distributed import Lock
+
+        made: Any = Lock
+        lock = made(name, scheduler_rpc=self.client.scheduler, loop=self.client.loop)
+        while True:
+            with suppress(OSError, TimeoutError):
+                if lock.acquire(timeout=ANSWER):
+                    break
+            self.look()
+        try:
+            yield
+        finally:
+            with suppress(Exception):  # a scheduler that is gone holds no lock
+                lock.release()
+
+    @contextmanager
     def events(self, topic: str) -> Iterator[queue.Queue[Any]]:
         """Subscribe to what workers tell under a topic."""
         found: queue.Queue[Any] = queue.Queue()
