@@ -101,7 +101,9 @@ class ComputeError(ModelwayError):
 
 
 class PrunedError(ModelwayError):
-    """A trial of a sweep that its sweeper ended early."""
+    """A trial of a sweep that its sweeper ended early; it reaches no command line."""
+
+    code = 13
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -67,15 +67,13 @@ def test_a_store_that_a_worker_does_not_see_is_refused(tmp_path: Path, processes
     class Apart:
         """A store whose folder is another one in each process."""
 
-        def __init__(self, here: str) -> None:
-            self.here = here
+        def __init__(self, here: str, kind: Any) -> None:
+            self.here, self.kind = here, kind
 
         def store(self) -> Any:
             import os
 
-            from modelway.store import Store
-
-            return Store(os.environ.get("OTHER_STORE", self.here))
+            return self.kind(os.environ.get("OTHER_STORE", self.here))
 
         def put_file(self, path: Any) -> Any:
             return self.store().put_file(path)
@@ -84,7 +82,7 @@ def test_a_store_that_a_worker_does_not_see_is_refused(tmp_path: Path, processes
             return self.store().open(digest)
 
     run = make_run(tmp_path)
-    run.blobs = Apart(str(tmp_path / "store"))
+    run.blobs = Apart(str(tmp_path / "store"), type(run.blobs))
     processes.start().work(OTHER_STORE=str(tmp_path / "other"))
     with pytest.raises(ComputeError, match="A worker cannot use the store: it does not find what was put there"):
         opened(processes, run)
