@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 #: Seconds, each of them once: no two edits of a test have the same time.
 _TICKS = itertools.count()
@@ -35,6 +36,10 @@ MAIN = "import sys; from modelway.cli import main; sys.exit(main())"
 
 #: Runs a script in an interpreter of its own and returns it finished.
 Interpreter = Callable[..., "subprocess.CompletedProcess[str]"]
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("modelway", deadline=None)
+settings.load_profile("modelway")
 
 
 def lay_down(name: str, target: Path) -> None:

@@ -33,9 +33,9 @@ def test_plugins_import_the_public_contract_and_nothing_deeper() -> None:
 def test_plugins_never_import_each_other() -> None:
     imported = re.compile(r"^\s*(?:from|import) +(modelway_\w+)", re.M)
     found = {}
-    for folder in (ROOT / "plugins").iterdir():
-        own = folder.name.replace("-", "_")
+    for folder in (ROOT / "plugins").glob("modelway-*"):
+        own = {path.name for path in (folder / "src").iterdir()}  # a plugin may bring a runtime that travels alone
         for path in (folder / "src").rglob("*.py"):
-            if others := set(imported.findall(path.read_text(encoding="utf-8"))) - {own}:
+            if others := set(imported.findall(path.read_text(encoding="utf-8"))) - own:
                 found[str(path.relative_to(ROOT))] = others
     assert found == {}

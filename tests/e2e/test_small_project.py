@@ -128,7 +128,7 @@ def test_a_wrong_choice_lists_the_choices_once(bench: Any, small: Path) -> None:
 def test_a_spread_over_folds_is_not_called_an_interval(bench: Any, small: Path) -> None:
     done = bench("run", str(small), "split={use: kfold, folds: 3}")
     assert done.code == 0, done.err
-    assert re.search(r"metric +phase +mean +std over folds +rows", done.out)
+    assert re.search(r"metric +\w+ \(\d+ rows\) +std over folds", done.out)
     assert "in the last of 3 folds, and a final fit" in done.out
     assert "std over folds" in bench("show").out
 
