@@ -65,4 +65,4 @@ def test_a_component_is_documented_with_its_fields_and_tested(component: Any, te
 
 def test_every_command_is_documented() -> None:
     page = (ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
-    assert re.findall(r"^### modelway (\w+)$", page, re.MULTILINE) == list(generate.COMMANDS)
+    assert re.findall(r"^### modelway ([\w-]+)$", page, re.MULTILINE) == list(generate.COMMANDS)

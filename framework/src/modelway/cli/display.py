@@ -101,7 +101,7 @@ def size(value: float) -> str:
 
 
 def scores(measured: Sequence[Mapping[str, Any]]) -> str:
-    """Return measured values as a table: a line a metric, and per phase its value and interval, or its spread over folds."""
+    """Return measured values as a table: a line a metric, and per phase its value and interval or spread over folds."""
     found = {(m["metric"], m["phase"]): m for m in measured}
     head, about = ["metric"], []
     for phase in dict.fromkeys(m["phase"] for m in measured):
