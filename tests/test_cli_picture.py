@@ -85,7 +85,7 @@ def test_keys_are_told_apart() -> None:
 
 
 def test_the_page_needs_nothing_else_and_names_are_text() -> None:
-    pytest.importorskip("plotly")
+    pytest.importorskip("plotly", reason="Pages of sweeps need it: modelway[pages]")
     made = picture.page([row("</script><b>x", 0.8, rate=0.1)], BOTH, {}, title="fraud <1>: <!--DATA-->")
     assert "<title>fraud &lt;1&gt;: &lt;!--DATA--&gt;</title>" in made
     head, _, rest = made.partition('<script type="application/json" id="data">')

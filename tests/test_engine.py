@@ -281,11 +281,11 @@ def test_a_first_version_that_another_run_was_faster_with_is_a_version_and_no_er
     point = engine.ledger.point
 
     def slow(project: str, alias: str, number: int, why: str, expected: Any) -> None:
-        engine.ledger.point = point  # type: ignore[method-assign]
+        engine.ledger.point = point  # type: ignore[method-assign]  # stands in for a race
         point(project, alias, engine.ledger.register(project, "another", "", "r")["number"], "faster", expected)
         point(project, alias, number, why, expected)
 
-    engine.ledger.point = slow  # type: ignore[method-assign, assignment]
+    engine.ledger.point = slow  # type: ignore[method-assign, assignment]  # stands in for a race
     outcome = engine.run(engine.plan())
     assert (outcome.status, outcome.champion) == ("done", False)
     assert engine.ledger.aliases("shop") == {"champion": 2}

@@ -42,7 +42,7 @@ def test_the_stability_index_is_none_for_equal_scores_and_large_for_moved_ones()
 
 def test_rows_are_found_by_id_where_their_places_moved() -> None:
     found = compare(outputs([0.1, 0.9, 0.4], [7, 8, 9]), outputs([0.4, 0.1, 0.8], [9, 7, 3]), 1e-6, by_id=True)
-    assert found.a.ids.tolist() == [7, 9]  # type: ignore[union-attr]
+    assert found.a.ids.tolist() == [7, 9]  # type: ignore[union-attr]  # these ids are numbers
     assert found.difference.tolist() == [0, 0]
     assert found.only == (1, 1)
 

@@ -31,7 +31,7 @@ def measured(path: Path, task: str = "binary") -> Scores:
     folds = Category(np.repeat(np.arange(2, dtype=np.int32), 6), ("a", "b"))
     phases = Category(np.tile(np.arange(3, dtype=np.int32), 4), ("test", "train", "valid"))
     columns = {"row": np.arange(12), "fold": folds, "phase": phases, "label": np.zeros(12), "score": np.zeros(12)}
-    predictions = Predictions(make_table(run, columns), task, (0, 1))  # type: ignore[arg-type]
+    predictions = Predictions(make_table(run, columns), task, (0, 1))  # type: ignore[arg-type]  # the task is a parameter
     return measure({"p": Pair()}, [predictions], run)
 
 

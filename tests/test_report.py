@@ -131,7 +131,7 @@ def test_what_has_no_order_or_is_missing_has_no_level() -> None:
 
 
 def test_plots_carry_any_name_and_need_nothing_from_elsewhere() -> None:
-    pytest.importorskip("matplotlib")
+    pytest.importorskip("matplotlib", reason="Plots need it: modelway[pages]")
     from modelway.report.draw import VARIABLES, inline, svg
 
     odd = "$x$ <script>&\"'_{}"

@@ -308,7 +308,7 @@ def test_a_worker_that_does_not_see_the_store_says_so_and_writes_nowhere(tmp_pat
 
 
 def test_a_file_system_whose_package_is_missing_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import fsspec.registry  # noqa: F401
+    import fsspec.registry  # noqa: F401  # so that it is there to be changed
 
     monkeypatch.setitem(sys.modules, "s3fs", None)
     monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, "s3", raising=False)

@@ -130,7 +130,7 @@ class Run:
             make: Makes it; called each time where nothing is kept. An iterator is kept as a list.
             size: Bytes that it takes; what is too large is not kept.
         """
-        return self.on_share(name, make, size)  # type: ignore[no-any-return]
+        return self.on_share(name, make, size)  # type: ignore[no-any-return]  # it returns what make does
 
     def log(self, name: str, value: Any) -> None:
         """Record a value of this stage: a number, a text, or plain JSON."""

@@ -99,12 +99,12 @@ def computes() -> Iterable[type[stages.Compute]]:  # type: ignore[empty-body]
 
 
 @hookspec
-def launchers() -> Iterable[type[stages.Launcher]]:  # type: ignore[empty-body]
+def launchers() -> Iterable[type[stages.Launcher]]:  # type: ignore[empty-body]  # a specification
     """Offer launchers: where the trials of a sweep run."""
 
 
 @hookspec
-def sweepers() -> Iterable[type[stages.Sweeper]]:  # type: ignore[empty-body]
+def sweepers() -> Iterable[type[stages.Sweeper]]:  # type: ignore[empty-body]  # a specification
     """Offer sweepers: which trials a sweep makes."""
 
 

@@ -136,7 +136,8 @@ class Composition:
             tree = copy.deepcopy(self.tree)
             for key, value in values.items():
                 OmegaConf.update(tree, key, value, merge=True, force_add=True)
-            return OmegaConf.to_container(tree, resolve=True, throw_on_missing=False)  # type: ignore[return-value]
+            made: Any = OmegaConf.to_container(tree, resolve=True, throw_on_missing=False)
+            return made  # type: ignore[no-any-return]  # of a mapping it is a mapping
         config: dict[str, Any] = json.loads(self._plain)
         for key, value in values.items():  # nothing refers to them, so all else is resolved already
             inner = config

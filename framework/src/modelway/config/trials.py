@@ -61,7 +61,7 @@ class Frozen:
         for key in swept:
             if key.partition(".")[0] in ("launcher", "sweeper", "space", "objective", "store", "ledger"):
                 raise ConfigError(f"A sweep cannot vary '{key}', which it needs itself", where=f"override {key}")
-        choices = [self.space[key].values for key in self.groups]  # type: ignore[union-attr]
+        choices = [self.space[key].values for key in self.groups]  # type: ignore[union-attr]  # groups have choices
         combinations = list(itertools.product(*choices))
         if len(combinations) > _COMPOSED:
             raise ConfigError(
@@ -82,7 +82,7 @@ class Frozen:
     def points(self) -> int | None:
         """How many points the space has; None where a key has an interval."""
         counts = [len(found.values) if isinstance(found, Choices) else None for found in self.space.values()]
-        return None if None in counts else math.prod(counts)  # type: ignore[arg-type]
+        return None if None in counts else math.prod(counts)  # type: ignore[arg-type]  # no None is left
 
     def trial(self, values: Mapping[str, Any]) -> Experiment:
         """Compose the trial that has these values.

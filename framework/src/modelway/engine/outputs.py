@@ -184,7 +184,7 @@ def _told(outputs: Outputs) -> str:
 
 
 def _mean(scores: Array) -> float | list[float]:
-    return scores.mean(axis=0).tolist()  # type: ignore[no-any-return]
+    return scores.mean(axis=0).tolist()  # type: ignore[no-any-return]  # numpy types tolist loosely
 
 
 def ranks(values: Array) -> Array:

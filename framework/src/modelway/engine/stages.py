@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from modelway.context import Run
+from modelway.engine.profiling import Wanted
 from modelway.errors import ConfigError, DataError
 from modelway.experiment import Experiment
 from modelway.plan import Step
@@ -114,16 +114,9 @@ class Executor:
         return Findings(tuple(i for f in found for i in f.items), table.rows, sum(f.rules for f in found))
 
     def _profile(self, step: Step, run: Run) -> Profile:
-        table: Table = self.value(step.inputs[0])
         _, profiler = self._only(step)
-        bound = profiler.bound(self._schema(table.names), self.experiment.settings.task)
-
-        def summarise(part: Table) -> Any:
-            return reduce(bound.merge, map(bound.summarise, part.batches()))
-
-        parts = [table.only([part]) for part in table.parts if part.rows]
-        made: Profile = bound.finish(reduce(bound.merge, run.map(summarise, parts)))
-        return made
+        wanted = Wanted(profiler, self.experiment.schema, self.experiment.settings.task)
+        return wanted.profiles(self.value(step.inputs[0]), run).whole
 
     def _split(self, step: Step, run: Run) -> Split:
         table: Table = self.value(step.inputs[0])

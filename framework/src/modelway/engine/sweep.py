@@ -121,10 +121,9 @@ class Sweep:
         return {key: int(value) if key in whole else value for key, value in values.items()}
 
     def _name(self) -> str:
-        space = {key: repr(found) for key, found in self.frozen.space.items()} if self.sweeper.seeded else {}
+        space = {key: repr(found) for key, found in self.frozen.space.items()}
         config = {key: value for key, value in self.frozen.base.config.items() if key not in _ABOUT}
-        grid = None if self.sweeper.seeded else {key: repr(found) for key, found in self.frozen.space.items()}
-        return digest([config, space, grid, self.sweeper.name, list(self.objectives), self.host.code])[:16]
+        return digest([config, space, self.sweeper.name, list(self.objectives), self.host.code])[:16]
 
     def run(self, told: Callable[[Done], None], *, fail_fast: bool = False, note: str = "") -> list[Done]:
         """Make the trials; ``told`` hears of each as it ends.
@@ -219,7 +218,8 @@ class Sweep:
         """Let the sweeper know how a point came out; returns the objectives' values."""
         values = [_value(result.scores, name) for name in self.objectives]
         good = result.status in ("done", "kept") and all(value is not None for value in values)
-        search.tell(point, values if good else None, pruned=result.status == "pruned")  # type: ignore[arg-type]
+        found = [value for value in values if value is not None]
+        search.tell(point, found if good else None, pruned=result.status == "pruned")
         return values
 
     def _enter(self, point: Point, result: Result, values: list[float | None]) -> Done:

@@ -74,7 +74,7 @@ class Result:
         return {f"{m['phase']}.{m['metric']}": m["value"] for m in self.measured}
 
 
-class Memory:
+class Shared:
     """What trials of one process share: made once, also where several want it at the same time; oldest go first."""
 
     def __init__(self, most: int) -> None:
@@ -107,7 +107,7 @@ class Host:
     def __init__(self, workspace: Workspace, plugins: Plugins, code: str) -> None:
         self.workspace, self.plugins, self.code = workspace, plugins, code
         self.stats = StatCache(workspace.cache / "files.json")
-        self.memory = Memory(min(1 << 30, memory_limit() // 4))
+        self.shared = Shared(min(1 << 30, memory_limit() // 4))
         self._first: Engine | None = None
         self._lock = threading.Lock()
         self._stopped = False
@@ -202,7 +202,7 @@ def _run(trial: Trial, engine: Engine, host: Host) -> Result:
             raise PrunedError(f"The sweep's sweeper pruned the trial after round {round}")
         return True
 
-    engine.more = {"threads": trial.threads, "on_share": host.memory.share}
+    engine.more = {"threads": trial.threads, "on_share": host.shared.share}
     engine.on_report, engine.alone = report, not trial.together
     try:
         plan = engine.plan(force=trial.force, select=trial.select)

@@ -12,7 +12,7 @@ from modelway.schema import Schema
 from modelway.stages import STAGES
 
 #: The engine's own number for each stage: raised when what the engine does there changes a result.
-ENGINE = {**dict.fromkeys(STAGES, 1), "features": 2, "predict": 1, "champion": 1, "scoring": 1}
+ENGINE = {**dict.fromkeys(STAGES, 1), "features": 2, "profile": 2, "predict": 1, "champion": 1, "scoring": 1}
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,7 @@ def _codes(labels: Table, fold: str, start: int, stop: int) -> Array:
             parts.append(part)
         before += part.rows
     found = labels.only(parts).read([fold])[fold]
-    return found[start - first : stop - first]  # type: ignore[return-value]
+    return found[start - first : stop - first]  # type: ignore[return-value]  # a number
 
 
 def _mask(chosen: Array) -> Any:
