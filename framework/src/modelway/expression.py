@@ -61,6 +61,7 @@ class Expression:
     def __init__(self, text: str, *, where: str = "") -> None:
         self.text, self.where = text, where
         self._columns: list[str] = []
+        self._asks_missing = False
         source, self._quoted = _unquote(text)
         try:
             self._tree = ast.parse(source.strip(), mode="eval").body
@@ -77,6 +78,11 @@ class Expression:
     def columns(self) -> tuple[str, ...]:
         """Names of the columns that the expression reads, in order of first use."""
         return tuple(dict.fromkeys(self._columns))
+
+    @property
+    def asks_missing(self) -> bool:
+        """Whether it calls ``isnull``: such a rule says itself what a missing value means, which breaks no other."""
+        return self._asks_missing
 
     @property
     def tree(self) -> Term:
@@ -187,6 +193,7 @@ class Expression:
 
     def _call(self, function: str, *operands: ast.expr) -> Callable[[Mapping[str, Any]], Any]:
         parts = [self._compile(operand) for operand in operands]
+        self._asks_missing |= function == "isnan"
         if function in ("minimum", "maximum"):
             return lambda columns: reduce(_numpy(function), (part(columns) for part in parts))
         own = {"isnan": _null, "hour": _hour, "weekday": _weekday}.get(function)

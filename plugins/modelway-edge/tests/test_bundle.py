@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from modelway_edge.packager import Edge
 from modelway_edge_runtime import BundleError, NotReadyError, RefusedError, Scorer
 from modelway_prepare.derive import Derive
 
-from modelway import Bundle, ConfigError, DataError, Feature, ScoringModel
+from modelway import Bundle, ConfigError, DataError, Feature, Schema, ScoringModel, plain
 from modelway.testing import make_run
 
 STEP = ("spans", Derive(columns={"span": "seen - born", "late": "hour(seen) > 12"}))
@@ -190,6 +191,35 @@ def test_a_file_with_a_refused_row_leaves_no_output(copy: Path, tmp_path: Path) 
     assert done.returncode == 1
     assert "row 0" in done.stderr
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_file_that_is_not_utf_8_is_told_in_a_sentence(copy: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes("city\nMünchen\n".encode("latin-1"))
+    done = _command(copy, "score", str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "in.csv is no CSV file in UTF-8" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("column", "seen"), [
+    ({"type": "integer"}, [-(2**63), 2**63 - 1]), ({"type": "integer", "min": 1.2}, [2, 3]),
+    ({"type": "timestamp"}, ["0001-01-01T00:00:00"]), ({"type": "date"}, ["9999-12-31"]),
+])  # fmt: skip
+def test_rows_are_made_up_within_what_a_column_may_hold(column: dict[str, Any], seen: list[Any]) -> None:
+    from modelway_edge.compiling import entrance
+    from modelway_edge.sampling import sampled
+    from modelway_edge_runtime.fields import Field
+
+    schema = Schema.of({"columns": {"c": column}})
+    model: Any = SimpleNamespace(schema=schema, transforms=(), golden={"rows": [{"c": value} for value in seen]})
+    field = Field("c", {**plain(schema.columns["c"]), "enters": entrance(schema.columns["c"])})
+    assert [list(field.faults(row["c"])) for row in sampled(model, 300)] == [[]] * 300
+
+
+def test_golden_rows_that_break_the_schema_refuse_the_bundle(model: ScoringModel, tmp_path: Path) -> None:
+    row = {**model.golden["rows"][0], "age": 200}
+    with pytest.raises(DataError, match="'age' is 200"):
+        packaged(tmp_path, replace(model, golden={**model.golden, "rows": [row, *model.golden["rows"][1:]]}))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ def _columns(draw: Any, seen: bool) -> Columns:
     rows = draw(st.integers(1, 12))
 
     def items(each: Any) -> list[Any]:
-        return draw(st.lists(each, min_size=rows, max_size=rows))  # type: ignore[no-any-return]
+        return draw(st.lists(each, min_size=rows, max_size=rows))  # type: ignore[no-any-return]  # draw() is of any type
 
     texts = _TEXTS if seen else st.one_of(_TEXTS, st.just("never seen"))
     times = [np.datetime64("NaT") if item is None else np.datetime64(item, "us") for item in items(_TIMES)]
@@ -134,7 +134,10 @@ def test_a_compiled_step_fills_what_it_fills_in_training(data: Any) -> None:
     same(step.apply, step.to_onnx, data[1], only=("x", "y", "c"))
 
 
-@pytest.mark.parametrize("text", ["c < d", "x == 'a'", "(t - u) > 3", "where(x > 0, c, 1)", "-(x > 0)", "c + 1"])
+@pytest.mark.parametrize("text", [
+    "c < d", "x == 'a'", "(t - u) > 3", "where(x > 0, c, 1)", "-(x > 0)", "c + 1", "t > 'soon'",
+    "hour('2020-01-01') > x",
+])  # fmt: skip
 def test_an_expression_that_cannot_be_written_is_refused(text: str) -> None:
     from modelway import Graph
 

@@ -104,7 +104,9 @@ def test_one_hot_of_thousands_of_values_must_be_asked_for() -> None:
     assert len(after(OneHot(columns=("c",), max_categories=1200), train, train)) == 1200
 
 
-@pytest.mark.parametrize(("zero", "expected"), [("missing", [2, None, None, None, None]), (9.0, [2, 9, 9, None, None])])
+@pytest.mark.parametrize(("zero", "expected"), [
+    ("missing", [2, None, None, None, None]), (9.0, [2, 9, 9, None, None]), (0, [2, 0, 0, None, None]),
+])  # fmt: skip
 def test_division_by_zero_gets_the_declared_answer(zero: Any, expected: list[Any]) -> None:
     columns = {"a": array(4, 1, 0, NAN, 1), "b": array(2, 0, 0, 0, NAN)}
     found = Ratio(numerator="a", denominator="b", zero=zero).apply({}, columns)["a_per_b"].tolist()

@@ -37,7 +37,7 @@ def predictions(rows: list[Any] = WORKED, phase: str = "test", **columns: Any) -
         **columns,
     }
     kept = {name: column for name, column in made.items() if column is not None}
-    return Predictions(None, "binary", (0, 1), "fold", phase, kept)  # type: ignore[arg-type]
+    return Predictions(None, "binary", (0, 1), "fold", phase, kept)  # type: ignore[arg-type]  # no table is read
 
 
 def at(rows: list[Any], *thresholds: float, **fields: Any) -> ByThreshold:

@@ -22,7 +22,7 @@ FIELDS: dict[str, dict[str, Any]] = {
 class TestMetric(MetricSuite):
     @pytest.fixture(autouse=True)
     def _component(self, metric: Any) -> None:
-        self.component = metric(**FIELDS.get(metric.name, {"bootstrap": 20}))  # type: ignore[misc]
+        self.component = metric(**FIELDS.get(metric.name, {"bootstrap": 20}))  # type: ignore[misc]  # the suite has it by class
 
     def predictions(self, folder: Path, task: Task, **columns: Any) -> Predictions:
         groups = Category.of([("north", "south", "east")[number % 3] for number in range(80)])

@@ -50,7 +50,7 @@ class _Writer:
     def write(self, term: Term) -> _Operand:
         graph = self.graph
         if term.what == "value":
-            return term.parts[0]  # type: ignore[no-any-return]
+            return term.parts[0]  # type: ignore[no-any-return]  # the value of an expression's text
         if term.what == "column":
             wire = self.columns[term.parts[0]]
             if wire.kind == "code":
@@ -59,6 +59,11 @@ class _Writer:
         if term.what in ("in", "not in"):
             return self._member(self.write(term.parts[0]), term.parts[1], term.what == "not in")
         parts = [self.write(part) for part in term.parts]
+        if term.what in ("hour", "weekday"):
+            time = self.wire(parts[0])
+            if time.kind != "time":
+                raise ConfigError("hour and weekday are of a time")
+            return Wire(self.arithmetic.if_known(time.tensor, self.arithmetic.part(time.tensor, term.what)))
         if not any(isinstance(part, Wire) for part in parts):
             folded: _Operand = _folded(term.what, parts)
             return folded
@@ -75,11 +80,6 @@ class _Writer:
             return self._where(*parts)
         if term.what == "isnan":
             return self._truth(graph.missing(self.wire(parts[0])))
-        if term.what in ("hour", "weekday"):
-            time = self.wire(parts[0])
-            if time.kind != "time":
-                raise ConfigError("hour and weekday are of a time")
-            return Wire(self.arithmetic.if_known(time.tensor, self.arithmetic.part(time.tensor, term.what)))
         return self._counted(term.what, parts)
 
     def wire(self, operand: _Operand) -> Wire:
@@ -110,7 +110,7 @@ class _Writer:
 
     def _member(self, operand: _Operand, values: list[Any], inverted: bool) -> Wire:
         wire = self.wire(operand)
-        if wire.kind not in ("text",) and any(isinstance(value, str) for value in values):
+        if wire.kind != "text" and any(isinstance(value, str) for value in values):
             raise ConfigError("it looks for text among numbers or times")
         found = self.graph.look_up(wire, dict.fromkeys(values, 1.0), unseen=0.0, missing=0.0)
         held = self.graph.add("Greater", found, self.arithmetic.number(0.5))
@@ -143,7 +143,10 @@ class _Writer:
         graph, times, known = self.graph, [], []
         for operand in (left, right):
             if isinstance(operand, str):
-                times.append(self.arithmetic.whole(int(np.datetime64(operand, "us").astype("int64"))))
+                try:
+                    times.append(self.arithmetic.whole(int(np.datetime64(operand, "us").astype("int64"))))
+                except ValueError:
+                    raise ConfigError(f"it compares a time with '{operand}', which is none") from None
             elif isinstance(operand, Wire) and operand.kind == "time":
                 times.append(operand.tensor)
                 known.append(graph.add("Not", graph.missing(operand)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,8 +17,6 @@ _ENTRANCE = {
     "category": ("texts", "text"), "string": ("texts", "text"), "timestamp": ("times", "time"),
     "date": ("times", "time"),
 }  # fmt: skip
-#: A rule that speaks of missing values itself.
-_ASKS = re.compile(r"\bisnull\s*\(")
 
 
 @dataclass(frozen=True)
@@ -108,7 +105,7 @@ def _rule(rule: RuleSchema, columns: Mapping[str, Wire], graph: Graph) -> None:
         broken = graph.add("Equal", found.tensor, graph.constant([0.0]))
     else:
         raise ConfigError("it is no statement that holds or does not")
-    if not _ASKS.search(expression.text):
+    if not expression.asks_missing:
         for name in expression.columns:
             broken = graph.add("And", broken, graph.add("Not", graph.missing(columns[name])))
     graph.refuse(broken, f"the row breaks a rule: {rule.description.rstrip('.') or rule.expression}")

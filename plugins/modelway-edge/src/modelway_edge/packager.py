@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 
 import numpy  # noqa: F401  # these two first, so that Python may keep their compiled form
-import onnxruntime  # noqa: F401
+import onnxruntime  # noqa: F401  # as numpy
 
 sys.dont_write_bytecode = True  # the folder stays what was packaged
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -190,4 +190,6 @@ def _version(distribution: str) -> str:
     try:
         return version(distribution)
     except PackageNotFoundError:
-        raise PluginError(f"The distribution '{distribution}' is not installed") from None
+        raise PluginError(
+            f"The distribution '{distribution}' is not installed", mend="Run 'modelway doctor' to check the environment"
+        ) from None

@@ -11,6 +11,7 @@ from modelway_edge.sampling import sampled
 
 #: Refused rows that are scored one by one by the training path, which has to refuse them too.
 _SINGLY = 50
+_MEND = "Compare the features' options, or package for another target"
 
 
 def difference(model: ScoringModel, root: Path, rows: int) -> float:
@@ -24,15 +25,21 @@ def difference(model: ScoringModel, root: Path, rows: int) -> float:
         rows: How many rows of the schema to make up, besides the golden ones.
 
     Raises:
-        DataError: one of the two refuses a row that the other scores, or they miss different scores.
+        DataError: one of the two refuses a row that the other scores.
     """
     import numpy as np
-    from modelway_edge_runtime import Scorer
+    from modelway_edge_runtime import RefusedError, Scorer
     from modelway_edge_runtime.scorer import apart
 
-    scorer = Scorer(root)
     given = [*model.golden["rows"], *sampled(model, rows)]
-    found = scorer.outputs(given)
+    try:
+        scorer = Scorer(root)
+        found = scorer.outputs(given)
+    except RefusedError as error:
+        raise DataError(
+            f"The bundle refuses a golden or made-up row: {error}",
+            mend="Correct the schema, or the training rows that break it",
+        ) from None
     refused = found["refused"]
     kept = np.logical_not(refused.any(axis=1))
     _both_refuse(model, given, refused, scorer.rules)
@@ -43,7 +50,7 @@ def difference(model: ScoringModel, root: Path, rows: int) -> float:
         expected = model.score_records(left)["score"]
     except DataError as error:
         raise DataError(
-            f"The compiled model scores a row that training refuses: {error.what}", where=error.where
+            f"The compiled model scores a row that training refuses: {error.what}", where=error.where, mend=_MEND
         ) from None
     return apart(found["scores"][kept].reshape(expected.shape), np.asarray(expected))
 
@@ -57,4 +64,6 @@ def _both_refuse(model: ScoringModel, rows: Sequence[Mapping[str, Any]], refused
             model.score_records([dict(rows[i])])
         except DataError:
             continue
-        raise DataError("The compiled model refuses a row that training scores", where=f"row {dict(rows[i])}")
+        raise DataError(
+            "The compiled model refuses a row that training scores", where=f"row {dict(rows[i])}", mend=_MEND
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
 from modelway import ColumnSchema, ScoringModel
@@ -69,9 +70,9 @@ def _items(
               for old, value, i in zip(rng.random(rows) < 0.5, new,
                                        rng.integers(0, max(len(seen), 1), rows), strict=True)]  # fmt: skip
     if column.type == "integer":
-        least = low if column.min is None else column.min
-        most = high if column.max is None else column.max
-        return [int(min(max(round(value), least), most)) for value in picked]
+        least = max(ceil(low if column.min is None else column.min), -(2**63))
+        most = min(floor(high if column.max is None else column.max), 2**63 - 1)
+        return [min(max(round(value), least), most) for value in picked]
     return picked
 
 
@@ -79,6 +80,7 @@ def _times(column: ColumnSchema, seen: Sequence[Any], rows: int, rng: np.random.
     text = [str(value) for value in seen]
     start = datetime.fromisoformat(min(text)) if text else datetime(2020, 1, 1)
     start = start.astimezone(UTC).replace(tzinfo=None) if start.tzinfo else start
+    start = min(max(start, datetime(100, 1, 1)), datetime(9900, 1, 1))  # away from where the calendar ends
     made = []
     for seconds in rng.integers(-20 * 366 * 86400, 20 * 366 * 86400, rows).tolist():
         moment = start + timedelta(seconds=seconds)

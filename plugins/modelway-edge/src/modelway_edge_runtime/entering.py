@@ -31,6 +31,8 @@ _LARGEST = float(np.finfo(np.float64).max)
 class Numbers:
     """The fields that enter the graph as numbers, checked all at once."""
 
+    dtype: Any = np.float64
+
     def __init__(self, fields: Sequence[Field]) -> None:
         self.fields = fields
         self.kinds = [frozenset(f.python | ({_NONE} if f.nullable else set())) for f in fields]
@@ -157,8 +159,7 @@ class Entrance:
         made = {}
         for kind, group in self.groups.items():  # what is left breaks rules that only warn
             columns = [field.entered([row.get(field.name) for row in rows]) for field in group.fields]
-            dtype: Any = np.float64 if kind == "numbers" else group.dtype if isinstance(group, Others) else None
-            made[kind] = np.array(columns, dtype=dtype).T.copy()
+            made[kind] = np.array(columns, dtype=group.dtype).T.copy()
         return made
 
     def _faults(self, row: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf, nan
+from math import nan
 from typing import Any, Literal
 
 from modelway import Columns, ConfigError, Graph, Wire, Wires, param
@@ -89,12 +89,11 @@ class Bins(Columnwise, name="bins"):
         made: Wires = {}
         for name, wire in columns.items():
             edges = state.get("columns", {}).get(name, self.edges)
-            held = graph.numbers([wire])
-            reached = graph.add("GreaterOrEqual", held, graph.constant(edges or [inf]), width=max(len(edges), 1))
-            axis = graph.constant([1], "int64", (1,))
-            count = graph.add("ReduceSum", graph.add("Cast", reached, to="float64"), axis, keepdims=1)
-            if not edges:
-                count = graph.constant([0.0])
+            held, count = graph.numbers([wire]), graph.constant([0.0])
+            if edges:
+                reached = graph.add("GreaterOrEqual", held, graph.constant(edges), width=len(edges))
+                axis = graph.constant([1], "int64", (1,))
+                count = graph.add("ReduceSum", graph.add("Cast", reached, to="float64"), axis, keepdims=1)
             gone = graph.add("IsNaN", held)
             made[name] = Wire(graph.add("Where", gone, graph.constant([nan]), count))
         return made

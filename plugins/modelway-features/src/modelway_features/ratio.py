@@ -61,7 +61,7 @@ class Ratio(Feature, name="ratio"):
             row = int(np.flatnonzero(bad)[0])
             what = f"{self.numerator} / {self.denominator} is {above[row]:g} / {below[row]:g}"
             raise data_error("ratio", self.title, what, row=row, mend="Set the feature's 'zero' to what should happen")
-        made[bad] = self.zero if isinstance(self.zero, float) else np.nan
+        made[bad] = np.nan if isinstance(self.zero, str) else self.zero
         return {self.title: made}
 
     def to_onnx(self, state: Mapping[str, Any], columns: Mapping[str, Wire], graph: Graph) -> Wires:

@@ -154,5 +154,5 @@ _MISSING = {
 def _plain(column: Array) -> list[Any]:
     """Return a column as plain JSON: six decimals are plenty for a table, and NaN is null."""
     if column.dtype.kind != "f":
-        return column.tolist()  # type: ignore[no-any-return]
+        return list(column.tolist())
     return [None if value != value else value for value in column.round(_DIGITS).tolist()]

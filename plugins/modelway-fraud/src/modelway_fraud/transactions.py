@@ -33,7 +33,6 @@ class Transactions:
         amount: Shape (rows,): amounts, zero or more; zeros where they were not asked for.
         fraud: Shape (rows,): whether a row is fraudulent.
         score: Shape (rows,): scores from 0 to 1, float64.
-        order: Shape (rows,): positions of the rows among the predictions.
     """
 
     account: Array
@@ -42,7 +41,6 @@ class Transactions:
     amount: Array
     fraud: Array
     score: Array
-    order: Array
 
     @classmethod
     def of(cls, predictions: Predictions, metric: str, *, amounts: bool = True) -> Transactions:
@@ -93,7 +91,7 @@ class Transactions:
         np.cumsum(account, out=account)
         fraud = predictions.label[order] == 1
         start = np.append(first, len(code))
-        return cls(account, start, moment[order], amount[order], fraud, score[order], order)
+        return cls(account, start, moment[order], amount[order], fraud, score[order])
 
     @property
     def days(self) -> int:
@@ -135,7 +133,7 @@ def _codes(entity: Any) -> Array:
         codes: Array = place[entity.codes]
         return codes
     if entity.dtype.kind in "iub":
-        return entity.astype(np.int64)  # type: ignore[no-any-return]
+        return np.asarray(entity, dtype=np.int64)
     return np.unique(entity, return_inverse=True)[1]
 
 

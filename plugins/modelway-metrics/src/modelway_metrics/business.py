@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from modelway import ConfigError, Expression, Metric, Predictions, Run, Score, Scores, param, take
 from modelway_metrics.outcomes import OUTCOMES, Ladder, table, worth
-from modelway_metrics.sampled import Rows, Statistic, resamples
+from modelway_metrics.sampled import Rows, resamples
 
 if TYPE_CHECKING:
     from modelway_metrics.sampled import Array
@@ -197,7 +197,7 @@ class Business(Metric, name="business"):
         if not self.bootstrap or len(weight) < 2:
             return {}
         rng = run.rng(run.label, predictions.fold, predictions.phase)
-        drawn = resamples(Statistic(lambda weight: 0.0, weight), self.bootstrap, rng)
+        drawn = resamples(weight, self.bootstrap, rng)
         sums = np.array([[(weight * gain).sum() for gain in gains.values()] for weight in drawn])
         tail = (1 - self.confidence) / 2
         low, high = np.quantile(sums, [tail, 1 - tail], axis=0).tolist()

@@ -136,7 +136,8 @@ class Sampled(Metric):
             note = note or "Not defined: the value is not a finite number"
         elif self.bootstrap and support > 1:
             rng = run.rng(run.label, predictions.fold, predictions.phase)
-            values = np.array([statistic.value(weight) for weight in resamples(statistic, self.bootstrap, rng)])
+            drawn = resamples(statistic.weight, self.bootstrap, rng, counts=statistic.counts)
+            values = np.array([statistic.value(weight) for weight in drawn])
             values = values[np.isfinite(values)]
             detail["interval"] = {"confidence": self.confidence, "resamples": len(values)}
             if 2 * len(values) > self.bootstrap:
@@ -151,12 +152,11 @@ class Sampled(Metric):
         return Scores.of(defined, support=support, threshold=statistic.threshold, detail=detail, **more)
 
 
-def resamples(statistic: Statistic, times: int, rng: np.random.Generator) -> Iterator[Array]:
-    """Yield the statistic's weights under resamples of its rows, drawn with replacement."""
+def resamples(weight: Array, times: int, rng: np.random.Generator, *, counts: bool = False) -> Iterator[Array]:
+    """Yield weights under resamples of the rows, drawn with replacement; ``counts`` as in ``Statistic``."""
     import numpy as np
 
-    weight = statistic.weight
-    if statistic.counts:
+    if counts:
         total = int(weight.sum())
         yield from rng.multinomial(total, weight / total, size=times)
         return

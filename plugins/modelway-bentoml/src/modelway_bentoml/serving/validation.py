@@ -7,7 +7,6 @@ counts) and rules that read a column which is no feature concern tables, and are
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 #: Most problems that an answer lists; all of them are counted.
 LISTED = 100
-#: A rule that speaks of missing values itself.
-_ASKS = re.compile(r"\bisnull\s*\(")
 #: Up to so many rows are checked value by value, which is faster then.
 _FEW = 4
 
@@ -172,7 +169,7 @@ def broken_rows(expression: Expression, columns: Columns, rows: int) -> np.ndarr
 
     places = np.arange(rows)
     held = {name: columns[name] for name in expression.columns}
-    if not _ASKS.search(expression.text):
+    if not expression.asks_missing:
         for column in held.values():
             gone = missing(column)[places]
             places = places[~gone] if gone.any() else places
