@@ -326,9 +326,9 @@ def _databases(server: str) -> Callable[[], str]:
 @pytest.fixture(scope="session")
 def s3() -> Iterator[dict[str, str]]:
     """Start an S3 server on this host, with a bucket ``shared``; returns the environment that leads there."""
-    pytest.importorskip("s3fs")
-    boto3 = pytest.importorskip("boto3")
-    pytest.importorskip("moto")
+    pytest.importorskip("s3fs", reason="stores on S3 need the extra s3")
+    boto3 = pytest.importorskip("boto3", reason="the test server needs it to make its bucket")
+    pytest.importorskip("moto", reason="it is the test server")
     port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)],

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -53,7 +53,7 @@ class Abrupt(Threads, name="abrupt"):
     """Leaves while work goes on."""
 
     @contextmanager
-    def open(self, run: Run) -> Iterator[Executor]:  # type: ignore[override]
+    def open(self, run: Run) -> Iterator[Executor]:  # type: ignore[override]  # @contextmanager hides what is returned
         pool = ThreadPoolExecutor(1)
         yield pool
         pool.shutdown(wait=False, cancel_futures=True)
@@ -158,7 +158,7 @@ class _Listed(Search):
 class Listed(Sweeper, name="listed"):
     """Every combination, in order."""
 
-    watching = None
+    watching: ClassVar[Any] = None
     shares: Any = param({}, "What it says of importances.")
 
     def search(
@@ -263,7 +263,7 @@ class Mixing(Listed, name="mixing"):
 class Bound(Listed, name="bound"):
     """Watches from this process alone."""
 
-    watching = lambda round, scores: True  # type: ignore[assignment]  # noqa: E731
+    watching: ClassVar[Any] = staticmethod(lambda round, scores: True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from modelway import ConfigError
+
 QUARANTINE = '''
 import pyarrow.compute as pc
 
@@ -179,6 +181,19 @@ def test_rows_kept_aside_are_listed_shown_and_written(bench: Any, tmp_path: Path
     assert bench("data", "aside", "shop:prepare", "--name", "lively", "--out", str(target)).code == 0
     assert len(target.read_text().splitlines()) == kept[0]["rows"] + 1
     assert "Nothing of the name 'livly'" in bench("data", "aside", "shop", "--name", "livly").err
+
+
+def test_a_misspelt_project_is_told_its_name(bench: Any) -> None:
+    assert bench("show").err == "modelway: There is no run on record yet. Start one: modelway run PROJECT.\n"
+    bench("run", "shop", "--to", "source")
+    for words in (["show"], ["report"], ["data", "aside"], ["outputs", "diff", "shop"]):
+        done = bench(*words, "shp")
+        assert (done.code, "no run or project 'shp'. Did you mean 'shop'" in done.err) == (2, True), done.err
+
+
+def test_a_stack_trace_can_be_asked_for_behind_a_verb(bench: Any) -> None:
+    with pytest.raises(ConfigError):
+        bench("data", "describe", "shp", "--debug")
 
 
 def test_a_first_schema_composes_and_its_own_data_pass(bench: Any) -> None:

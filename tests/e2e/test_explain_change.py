@@ -8,7 +8,7 @@ PLUGIN = "projects/shop/plugin.py"
 
 
 def explained(bench: Any, before: str, after: str) -> dict[str, Any]:
-    return bench("explain-change", before, after, "--json").json  # type: ignore[no-any-return]
+    return dict(bench("explain-change", before, after, "--json").json)
 
 
 def run(bench: Any, *words: str) -> str:

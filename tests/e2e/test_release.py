@@ -123,7 +123,7 @@ def test_scoring_a_file_gives_the_scores_of_training(
 def test_rows_are_scored_alike_wherever_their_parts_are_scored(
     released: Released, rows: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    pytest.importorskip("modelway_dask")
+    pytest.importorskip("modelway_dask", reason="it has the compute 'local'")
     names = [name for name in rows[0] if name != "score"]
     for part, some in enumerate((rows[:7], rows[7:])):
         with (tmp_path / f"{part}.csv").open("w", newline="") as file:

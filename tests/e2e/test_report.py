@@ -25,8 +25,8 @@ CONTRIBUTIONS = '''
 
     def save(self'''
 
-pytest.importorskip("matplotlib")
-pytest.importorskip("jinja2")
+pytest.importorskip("matplotlib", reason="plots need the extra pages")
+pytest.importorskip("jinja2", reason="the page needs the extra pages")
 
 
 @pytest.fixture

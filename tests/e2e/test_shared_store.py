@@ -96,7 +96,7 @@ def test_only_what_a_run_or_a_project_needs_is_pushed(bench: Any, tmp_path: Path
 
 
 def test_a_push_to_where_nothing_listens_is_one_paragraph(bench: Any) -> None:
-    pytest.importorskip("s3fs")
+    pytest.importorskip("s3fs", reason="stores on S3 need the extra s3")
     bench("run", "shop")
     env = {"FSSPEC_S3_ENDPOINT_URL": "http://127.0.0.1:1", "FSSPEC_S3_KEY": "a", "FSSPEC_S3_SECRET": "b"}
     done = bench.apart("store", "push", "s3://bucket/store", AWS_MAX_ATTEMPTS="1", **env)

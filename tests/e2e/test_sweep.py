@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 FAILED = 3
 PLUGIN = "projects/shop/plugin.py"
 
@@ -131,6 +133,35 @@ def test_a_search_space_is_not_taken_for_a_grid(bench: Any) -> None:
     done = bench("run", "shop", "-m", "model.sharpness=interval(1,2)")
     assert done.code == 2
     assert "are an interval" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run", "shop", "--detach"), "--detach goes with a sweep only. Add -m"),
+        (("run", "shop", "--fail-fast"), "--fail-fast goes with a sweep only. Add -m"),
+        (("run", "shop", "-m", "--cfg", "job"), "Leave -m out"),
+        (("run", "shop", "-m", "--detach", "--json"), "Leave --json out"),
+        (("sweeps", "--follow"), "--follow goes with one sweep. Name it"),
+        (("sweeps", "--page", "a.html"), "--page goes with one sweep. Name it"),
+    ],
+)
+def test_an_option_without_what_it_goes_with_is_refused_and_nothing_runs(
+    bench: Any, words: tuple[str, ...], said: str
+) -> None:
+    done = bench(*words)
+    assert (done.code, done.out, said in done.err) == (2, "", True), done.err
+    assert bench("runs", "--json").json == bench("sweeps", "--json").json == []
+
+
+def test_a_page_that_cannot_be_written_is_said_in_one_paragraph(bench: Any) -> None:
+    sweep = bench("run", "shop", "-m", "model.sharpness=1", "--to", "metrics", "--json").json["sweep"]
+    (bench.root / "file").write_text("")
+    done = bench("sweeps", sweep, "--page", str(bench.root / "file" / "page.html"))
+    assert (done.code, "The page cannot be written" in done.err) == (4, True), done.err
+    page = bench.root / "pages" / "sweep.html"
+    assert bench("sweeps", sweep, "--page", str(page), "--json").json["id"] == sweep
+    assert page.exists()
 
 
 def test_code_that_changes_while_a_sweep_goes_on_changes_none_of_its_trials(bench: Any) -> None:

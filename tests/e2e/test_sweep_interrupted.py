@@ -109,6 +109,16 @@ def test_a_sweep_that_was_left_alone_ends_when_its_process_is_told_to(slow: Any)
     assert slow("sweeps", "--json").json[0]["status"] == "stopped"
 
 
+def test_a_warning_does_not_keep_a_sweep_from_being_left_alone(slow: Any) -> None:
+    place = slow.root / PLUGIN
+    slow.write(PLUGIN, f'{place.read_text()}\nimport warnings\n\nwarnings.warn("old code", stacklevel=1)\n')
+    done = slow.apart(*WORDS, "--detach")
+    (slow.root / "wait").unlink()
+    assert done.code == 0, done.err
+    assert "it goes on in process" in done.out
+    assert slow.apart("sweeps", slow("sweeps", "--json").json[0]["id"], "--follow").code == 0
+
+
 def test_a_sweep_that_cannot_begin_says_why_also_when_it_is_left_alone(bench: Any) -> None:
     done = bench.apart("run", "shop", "-m", "model.sharpness=1,sharp", "--detach")
     assert (done.code, "'sharp'" in done.err) == (2, True)

@@ -47,7 +47,7 @@ def test_a_trial_side_by_side_is_not_charged_for_the_others(bench: Any) -> None:
 
 
 def test_a_process_that_is_lost_costs_its_trial_and_no_other(bench: Any) -> None:
-    pytest.importorskip("modelway_dask")
+    pytest.importorskip("modelway_dask", reason="it has the launcher 'joblib'")
     lost = "        if self.sharpness == 2:\n            import os\n            os.kill(os.getpid(), 9)\n"
     bench.edit(PLUGIN, FIT, lost + FIT)
     words = ("launcher=joblib", "launcher.n_jobs=1", "launcher.retries=0")
@@ -61,7 +61,7 @@ def test_a_process_that_is_lost_costs_its_trial_and_no_other(bench: Any) -> None
 
 def test_a_process_that_starts_with_other_code_than_the_sweep_is_refused(bench: Any) -> None:
     """The first trial changes the project's code, and the second one's process is lost: its next one reads new code."""
-    pytest.importorskip("modelway_dask")
+    pytest.importorskip("modelway_dask", reason="it has the launcher 'joblib'")
     path = str(bench.root / PLUGIN)
     change = f"import pathlib, os; p = pathlib.Path({path!r}); p.write_text(p.read_text().replace('1e-3', '1e-1'))"
     lost = f"        if self.sharpness == 1:\n            exec({change + '; os.kill(os.getpid(), 9)'!r})\n"

@@ -50,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     # Threads that spin while they wait starve each other as soon as anything else runs on the machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    command, rest = words[0], words[1:]
-    debug = "--debug" in rest
+    command, debug = words[0], "--debug" in words
+    rest = [word for word in words[1:] if word != "--debug"]  # it may stand anywhere, behind a verb too
     if command not in COMMANDS:
         print(f"modelway: There is no command '{command}'. {nearest(command, COMMANDS)}.", file=sys.stderr)
         return 2
@@ -96,12 +96,12 @@ def load(command: str) -> tuple[ModuleType, argparse.ArgumentParser]:
 
 def _overview() -> str:
     lines = [f"usage: {_USAGE}", "", "From declared configuration to a running, watched, retrained model.", ""]
-    group = ""
+    group, width = "", max(map(len, COMMANDS)) + 2
     for name, command in COMMANDS.items():
         if command.group != group:
             group = command.group
             lines += ["", f"{group}:"] if lines[-1] else [f"{group}:"]
-        lines.append(f"  {name:<11}{command.help}")
+        lines.append(f"  {name:<{width}}{command.help}")
     lines += [
         "",
         "'modelway COMMAND --help' says more. Overrides follow Hydra: model.max_depth=4 model=xgboost '~gates'.",

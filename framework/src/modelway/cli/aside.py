@@ -8,7 +8,6 @@ from typing import Any
 
 from modelway.cli import composing, display
 from modelway.cli.rows import write
-from modelway.cli.show import newest
 from modelway.errors import ConfigError, DataError, nearest
 from modelway.values import Table
 from modelway.workspace import Workspace
@@ -50,7 +49,7 @@ def _found(what: str) -> list[dict[str, Any]]:
     workspace = Workspace.find()
     ledger, store = workspace.ledger(), workspace.store(warn=composing.warn)
     name, _, step = what.partition(":")
-    run = newest(ledger, name)
+    run = ledger.newest(name)
     steps = ledger.steps(run["id"])
     if step and step not in [one["name"] for one in steps]:
         raise ConfigError(f"Run {run['id']} has no step '{step}'", mend=nearest(step, [one["name"] for one in steps]))

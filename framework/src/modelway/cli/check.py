@@ -129,11 +129,11 @@ def text(found: Mapping[str, Any]) -> str:
     if found["error"]:
         lines.append(f"{display.paint('not all was checked', 'red')}: {found['error']['text']}")
     rules, tables = sum(table["rules"] for table in found["tables"]), len(found["tables"])
-    asked = f"{_number(rules, 'rule')} of {_number(tables, 'table')}"
+    asked = f"{display.count(rules, 'rule')} of {display.count(tables, 'table')}"
     if not found["findings"]:
         told = f"{asked}: all hold"
     else:
-        told = f"{asked}: {_number(len(found['findings']), 'finding')}, of which {found['stop']} stop a run"
+        told = f"{asked}: {display.count(len(found['findings']), 'finding')}, of which {found['stop']} stop a run"
     colour = "red" if not found["passed"] else "yellow" if found["warn"] else "green"
     return "\n".join([*lines, f"{display.paint(told, colour)}   run {found['run']}"])
 
@@ -151,7 +151,3 @@ def _evidence(rows: Sequence[int], samples: Sequence[Any]) -> str:
     few = ", ".join(map(str, rows[:_FEW])) + (", ..." if len(rows) > _FEW else "")
     told += [f"row{'s' if len(rows) != 1 else ''} {few}"] if rows else []
     return " · ".join(told)
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

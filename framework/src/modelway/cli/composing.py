@@ -18,7 +18,7 @@ def add_project(parser: argparse.ArgumentParser) -> None:
     """Add the project and its overrides."""
     parser.add_argument("project", help="name of a project below projects/, or a path")
     parser.add_argument(
-        "overrides", nargs="*", help="Hydra overrides: model.max_depth=4 model=xgboost ~gates +tags.a=b"
+        "overrides", nargs="*", default=[], help="Hydra overrides: model.max_depth=4 model=xgboost ~gates +tags.a=b"
     )
     parser.add_argument(
         "--cfg", choices=("job", "origin"), help="print the composed configuration, or where each key is from"

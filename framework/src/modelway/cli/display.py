@@ -84,6 +84,11 @@ def figure(value: float) -> str:
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.4g}"
 
 
+def count(value: int, one: str) -> str:
+    """Return how many there are of something: ``1 row``, ``2,000 rows``."""
+    return f"{value:,} {one}{'' if value == 1 else 's'}"
+
+
 def seconds(value: float) -> str:
     """Return a duration."""
     if value < 1:
@@ -197,7 +202,7 @@ class Progress:
 def cluster(shape: Mapping[str, Any]) -> str:
     """Return how many workers there are, and where their dashboard is."""
     workers, threads = shape.get("workers", 0), shape.get("threads", 1)
-    told = f"{workers} worker{'s' if workers != 1 else ''}"
+    told = count(workers, "worker")
     if threads != 1:
         told += f" of {threads} threads" if isinstance(threads, int) else f" of {', '.join(map(str, threads))} threads"
     return f"{told}  {shape['dashboard'] or ''}".rstrip()

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import Any
 
 from modelway.cli import display
-from modelway.cli.show import newest
 from modelway.engine.change import Change, explain
 from modelway.workspace import Workspace
 
@@ -26,7 +25,7 @@ def main(options: argparse.Namespace) -> int:
     """Explain."""
     workspace = Workspace.find()
     ledger = workspace.ledger()
-    runs = [newest(ledger, prefix)["id"] for prefix in (options.before, options.after)]
+    runs = [ledger.newest(prefix)["id"] for prefix in (options.before, options.after)]
     change = explain(ledger, workspace.store(), runs[0], runs[1], options.metric)
     if options.json:
         causes: list[dict[str, Any]] = [asdict(cause) for cause in change.causes]

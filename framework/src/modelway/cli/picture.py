@@ -73,25 +73,23 @@ def counts(rows: Sequence[Row], objectives: Objectives) -> str:
     ended["missing"] = sum(row["status"] == "waiting" for row in rows)
     ended["without a value"] = len(rows) - sum(ended.values())
     told = ", ".join(f"{count} {what}" for what, count in ended.items() if count)
-    return f"{len(rows)} trial{'' if len(rows) == 1 else 's'}: {told}" if rows else "no trials"
+    return f"{display.count(len(rows), 'trial')}: {told}" if rows else "no trials"
 
 
-def text(rows: Sequence[Row], objectives: Objectives, importances: Mapping[str, float], width: int = WIDTH) -> str:
-    """Return the picture for a terminal of so many characters a line."""
+def text(rows: Sequence[Row], objectives: Objectives, importances: Mapping[str, float]) -> str:
+    """Return the picture for a terminal."""
     parts = [counts(rows, objectives)]
     order = ranked(rows, objectives)
     if order:
-        parts.append(_table(order, rows, objectives, importances, width))
+        parts.append(_table(order, rows, objectives, importances))
     if len(order) > 2 and len(objectives) > 1:
         parts.append(_plane(order, objectives))
     if importances:
-        parts.append(_bars(importances, next(iter(objectives)), width))
+        parts.append(_bars(importances, next(iter(objectives))))
     return "\n\n".join(parts)
 
 
-def _table(
-    order: Sequence[Row], rows: Sequence[Row], objectives: Objectives, importances: Mapping[str, float], width: int
-) -> str:
+def _table(order: Sequence[Row], rows: Sequence[Row], objectives: Objectives, importances: Mapping[str, float]) -> str:
     best = front(rows, objectives)
     keys = sorted({key: 0 for row in rows for key in row["values"]}, key=lambda key: -importances.get(key, 0))
     heads, goals = short(keys), short(list(objectives))
@@ -104,7 +102,7 @@ def _table(
     dropped = []
     for key in keys:
         column = [heads[key], *(_shown(row["values"].get(key)) for row in order[:SHOWN])]
-        if sum(max(map(len, one)) + 2 for one in [*columns, column]) - 2 <= width:
+        if sum(max(map(len, one)) + 2 for one in [*columns, column]) - 2 <= WIDTH:
             columns.append(column)
         else:
             dropped.append(heads[key])
@@ -112,15 +110,15 @@ def _table(
     told = display.table(head, lines, right=tuple(right))
     more = len(order) - SHOWN
     notes = [f"and {more} more"] if more > 0 else []
-    notes += [f"not shown: {', '.join(dropped)}"[: width - 4]] if dropped else []
+    notes += [f"not shown: {', '.join(dropped)}"[: WIDTH - 4]] if dropped else []
     if len(objectives) > 1:
         notes.append("* no other trial is better in every objective")
     return "\n".join([told, *(display.paint(f"   {note}", "dim") for note in notes)])
 
 
-def _bars(importances: Mapping[str, float], objective: str, width: int) -> str:
+def _bars(importances: Mapping[str, float], objective: str) -> str:
     names = short(list(importances))
-    room = min(max(map(len, names.values())), width - _BAR - 9)
+    room = min(max(map(len, names.values())), WIDTH - _BAR - 9)
     lines = [display.paint(f"what moved {objective}", "dim")]
     for key, share in sorted(importances.items(), key=lambda item: -item[1]):
         eighths = round(share * _BAR * 8)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from modelway import naming
-from modelway.cli import display
+from modelway.cli import display, pages
 from modelway.cli.tables import Subject, Tables
-from modelway.errors import ConfigError, DataError
+from modelway.errors import ConfigError
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 16
@@ -21,11 +20,13 @@ _VERDICTS = {"far": "red", "moved": "yellow", "same": "dim", "passing": "dim"}
 
 def profile(options: argparse.Namespace) -> int:
     """Write a page about a table."""
+    if options.out:
+        pages.check(options.out)
     with Tables() as tables:
         subject = tables.find(options.what)
         profiler, found = tables.profiles(subject, options.where, target=options.target, time=options.time)
         title = _title(subject, options.where)
-        path = _write(options.out or f"{naming.suggest(title)}.html", profiler.page(found.whole, title))
+        path = pages.write(options.out or f"{naming.suggest(title)}.html", profiler.page(found.whole, title))
         warnings = profiler.describe(found.whole).get("warnings", ())
     print(f"The profile of {title} is in {display.paint(str(path), 'bold')}")
     for line in _warnings(warnings):
@@ -48,6 +49,8 @@ def describe(options: argparse.Namespace) -> int:
 
 def diff(options: argparse.Namespace) -> int:
     """Say what differs between two tables, or between rows of one."""
+    if options.out:
+        pages.check(options.out)
     if not options.b and not (options.where_a or options.where_b or options.by):
         raise ConfigError(
             "There is one table to compare, and two are needed",
@@ -68,7 +71,7 @@ def diff(options: argparse.Namespace) -> int:
         titles = [_title(a, options.where_a), _title(b, options.where_b)]
         if options.out:
             title = f"{titles[0]}, against {titles[1]}"
-            path = _write(options.out, profiler.diff_page(before.whole, after.whole, title, after.months))
+            path = pages.write(options.out, profiler.diff_page(before.whole, after.whole, title, after.months))
     if options.json:
         display.emit({"a": titles[0], "b": titles[1], **told})
         return 0
@@ -80,17 +83,6 @@ def diff(options: argparse.Namespace) -> int:
 
 def _title(subject: Subject, where: str) -> str:
     return f"{subject.title} where {where}" if where else subject.title
-
-
-def _write(path: str, text: str) -> Path:
-    place = Path(path)
-    if place.suffix not in (".html", ".htm"):
-        raise ConfigError(f"The page {path} does not end in .html")
-    try:
-        place.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"The page cannot be written: {error.strerror or error}", where=path) from None
-    return place
 
 
 def _described(title: str, told: Mapping[str, Any]) -> str:

@@ -37,7 +37,7 @@ def write(batches: Iterable[Any], path: Path) -> int:
             writer.write_table(batch)
             rows += batch.num_rows
         if writer is None:
-            raise DataError("There are no rows to write")
+            raise DataError("There are no rows to write", where=str(path))
         writer.close()
         aside.replace(path)
     except OSError as error:

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from modelway.cli import composing, display
+from modelway.errors import ConfigError
 
 if TYPE_CHECKING:
     from modelway.engine import Engine, Outcome
@@ -27,6 +28,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Run."""
+    if options.multirun and options.cfg:
+        raise ConfigError("--cfg prints one configuration, and -m makes several", mend="Leave -m out")
+    if not options.multirun and (options.detach or options.fail_fast):
+        flag = "--detach" if options.detach else "--fail-fast"
+        raise ConfigError(f"{flag} goes with a sweep only", mend="Add -m for a sweep, or leave it out")
     if options.multirun:
         from modelway.cli.sweep import sweep
 

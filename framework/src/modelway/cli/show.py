@@ -6,7 +6,6 @@ import argparse
 from typing import Any
 
 from modelway.cli import display
-from modelway.ledger import Ledger
 from modelway.workspace import Workspace
 
 
@@ -22,16 +21,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print as JSON")
 
 
-def newest(ledger: Ledger, prefix: str) -> dict[str, Any]:
-    """Return a run by prefix, or the newest one: of all, or of a project."""
-    latest = ledger.runs(prefix or None, limit=1)
-    return ledger.run(latest[0]["id"] if latest else prefix)
-
-
 def main(options: argparse.Namespace) -> int:
     """Show."""
     ledger = Workspace.find().ledger()
-    run = newest(ledger, options.run)
+    run = ledger.newest(options.run)
     if options.config:
         import yaml
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from modelway.api import OpenRun
 from modelway.cli import composing
-from modelway.cli.show import newest
 from modelway.cli.tables import Subject
 from modelway.engine.outputs import Outputs, threshold_of
 from modelway.errors import DataError
@@ -56,7 +55,7 @@ class Side:
             run, title = version["run"], f"{version['project']}@{version['number']}"
         else:
             workspace = Workspace.find()
-            row = newest(workspace.ledger(), what)
+            row = workspace.ledger().newest(what)
             run, title = row["id"], f"{row['project']}, run {row['id']}"
         opened = OpenRun(workspace, run)
         measured = opened["metrics"].entries if opened.steps.get("metrics", {}).get("digest") else ()
@@ -83,7 +82,8 @@ class Side:
     def table(self) -> Table:
         """The prepared table, whose rows are numbered."""
         name = next(iter(self.prepared), next(iter(self.sources)))
-        return self.opened[name]  # type: ignore[no-any-return]
+        table: Table = self.opened[name]
+        return table
 
     def recorded(self) -> Outputs:
         """The predictions that the run made."""

@@ -60,8 +60,9 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _verify(store: Store) -> int:
-    bad = 0
+    bad, held = 0, False
     for manifest in store.manifests():
+        held = True
         for name, (digest, _) in manifest.files.items():
             try:
                 store.open(digest)
@@ -70,7 +71,7 @@ def _verify(store: Store) -> int:
                 print(f"{manifest.kind} {manifest.fingerprint[:12]} {name}: {error}")
     if bad:
         raise StoreError(f"{bad} files were corrupt or absent, and removed", mend="The next runs compute them anew")
-    print("Every file matches its digest.")
+    print("Every file matches its digest." if held else f"Nothing is in the store {store.url}.")
     return 0
 
 
@@ -113,11 +114,11 @@ def _carry(workspace: Workspace, own: Store, ledger: Ledger, options: argparse.N
     if sys.stderr.isatty() and done.files:
         print(file=sys.stderr)
     verb, way = ("Pushed", "to") if options.verb == "push" else ("Pulled", "from")
-    there = f"; {_count(done.present, 'artifact')} there already" if done.present else ""
+    there = f"; {display.count(done.present, 'artifact')} there already" if done.present else ""
     absent = f"; {done.absent} that runs on record name not found" if done.absent else ""
     print(
-        f"{verb} {_count(done.artifacts, 'artifact')} {way} {shared.url}:"
-        f" {_count(done.files, 'file')}, {display.size(done.bytes)}{there}{absent}."
+        f"{verb} {display.count(done.artifacts, 'artifact')} {way} {shared.url}:"
+        f" {display.count(done.files, 'file')}, {display.size(done.bytes)}{there}{absent}."
     )
     if options.verb == "pull" and not wanted and not options.all:
         print("No run on record here needs anything; --all takes everything that is there.")
@@ -136,7 +137,3 @@ def _needed(ledger: Ledger, options: argparse.Namespace) -> set[str]:
         if not runs:
             raise ConfigError(f"Project '{options.project}' has no run on record", mend="'modelway runs' lists them")
     return ledger.needed(runs=runs) | {digest([kind, found]) for kind, found in ledger.provenance(runs)}
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

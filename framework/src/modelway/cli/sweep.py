@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import subprocess
 import sys
@@ -15,9 +16,13 @@ from typing import Any
 
 from modelway.cli import composing, display
 from modelway.cli.sweeps import Lines, report
+from modelway.engine.standing import trials_of
 from modelway.engine.sweep import Sweep
-from modelway.errors import ModelwayError, PartialError
+from modelway.errors import ConfigError, ModelwayError, PartialError
 from modelway.workspace import Workspace
+
+#: What a sweep says once it is frozen.
+_BEGUN = re.compile(r"^\S+  sweep (\S+) (?:begins|goes on): .*(?=\n)", re.MULTILINE)
 
 
 def sweep(options: argparse.Namespace) -> int:
@@ -28,6 +33,11 @@ def sweep(options: argparse.Namespace) -> int:
         ModelwayError: all of them did.
     """
     if options.detach:
+        if options.json:
+            raise ConfigError(
+                "--detach goes without --json: the outcome is not known yet",
+                mend="Leave --json out; 'modelway sweeps SWEEP --json' tells of a sweep at any time",
+            )
         return _detached()
     with _killed_as_interrupted():
         return _made(options)
@@ -57,7 +67,8 @@ def _made(options: argparse.Namespace) -> int:
     else:
         lines.end()
         page = made.workspace.state / "sweeps" / f"{made.id}.html"
-        print(report(ledger, made.id, options.project, page=page))
+        found = ledger.sweep(made.id)
+        print(report(found, trials_of(ledger, found), options.project, page=page))
     failed = [one for one in done if one.result.status == "failed"]
     if not failed:
         return 0
@@ -91,17 +102,21 @@ def _detached() -> int:
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )
     path = Path(log.name)
-    while "\n" not in (text := path.read_text(encoding="utf-8")) and made.poll() is None:
+    first = None
+    while first is None:
+        ended = made.poll() is not None  # before the look, or what it said last would go unseen
+        first = _BEGUN.search(path.read_text(encoding="utf-8"))  # not at the top where something was warned of
+        if ended:
+            break
         time.sleep(0.05)
-    first = text.partition("\n")[0]
-    if "sweep " not in first:
+    if first is None:
         code = int(made.wait())
         print(path.read_text(encoding="utf-8").strip(), file=sys.stderr)
         path.unlink()
         return code or 1
-    name = first.split("sweep ")[1].split()[0]
+    name = first[1]
     kept = path.rename(folder / f"{name}.log")
-    print(first)
+    print(first[0])
     print(f"it goes on in process {made.pid}, which writes to {kept}")
     print(f"look in on it: modelway sweeps {name} --follow   stop it: kill {made.pid}")
     return 0

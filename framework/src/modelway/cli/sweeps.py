@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelway.cli import display
-from modelway.errors import PartialError
+from modelway.cli import display, pages
+from modelway.errors import ConfigError, PartialError
 
 if TYPE_CHECKING:
     from modelway.ledger import Ledger, Row
@@ -30,6 +30,7 @@ def main(options: argparse.Namespace) -> int:
     """List sweeps, or show one.
 
     Raises:
+        ConfigError: what goes with one sweep was asked for, and none was named.
         PartialError: some trials of the sweep that was followed failed.
     """
     from modelway.engine.standing import standing, trials_of
@@ -37,6 +38,9 @@ def main(options: argparse.Namespace) -> int:
 
     ledger = Workspace.find().ledger()
     if not options.sweep:
+        if options.follow or options.page:
+            flag = "--follow" if options.follow else "--page"
+            raise ConfigError(f"{flag} goes with one sweep", mend="Name it; 'modelway sweeps' lists them")
         return _list(ledger, options)
     found = ledger.sweep(options.sweep)
     if options.follow and not _follow(ledger, found["id"], quiet=options.json):
@@ -44,15 +48,17 @@ def main(options: argparse.Namespace) -> int:
     found = ledger.sweep(found["id"])
     status = standing(found)
     trials = trials_of(ledger, found)
+    # the page is written whichever way the rest is told
+    told = report(found, trials, found["body"].get("asked") or found["project"], page=options.page)
     if options.json:
         display.emit({**found, "status": status, "trials": trials})
     else:
         print(_head(found, status))
-        print(report(ledger, found["id"], found["body"].get("asked") or found["project"], page=options.page))
+        print(told)
     failed = [trial for trial in trials if trial["status"] == "failed"]
     if options.follow and failed:
-        told = f"{len(failed)} of {len(trials)} trials failed; the first said: {failed[0]['error']}"
-        raise PartialError(told.rstrip("."))
+        why = f"{len(failed)} of {len(trials)} trials failed; the first said: {failed[0]['error']}"
+        raise PartialError(why.rstrip("."))
     return 0
 
 
@@ -63,6 +69,10 @@ def _list(ledger: Ledger, options: argparse.Namespace) -> int:
     if options.json:
         display.emit(rows)
         return 0
+    if not rows:
+        none = "No sweeps yet. Start one: modelway run PROJECT -m KEY=VALUE,VALUE"
+        print("No sweep matches." if options.project and ledger.sweeps(limit=1) else none)
+        return 0
     shown = []
     for row in rows:
         trials = ledger.trials(row["id"])
@@ -70,7 +80,7 @@ def _list(ledger: Ledger, options: argparse.Namespace) -> int:
         count = f"{ended}/{max(len(trials), row['body'].get('points') or 0)}"
         shown.append([row["id"], row["project"], row["status"], count, " ".join(row["overrides"])])
     head = ["sweep", "project", "status", "trials", "asked for"]
-    print(display.table(head, shown, right=(3,)) if rows else "no sweep on record; modelway run PROJECT -m … makes one")
+    print(display.table(head, shown, right=(3,)))
     return 0
 
 
@@ -138,20 +148,18 @@ class Lines:
             self.kept = 0
 
 
-def report(ledger: Ledger, sweep: str, project: str, *, page: str | Path | None = None) -> str:
+def report(found: Row, trials: Sequence[Row], project: str, *, page: str | Path | None = None) -> str:
     """Return what a person reads of a sweep: its trials, best first, what mattered, and what to do next.
 
     Args:
-        ledger: Where it is on record.
-        sweep: Its id.
+        found: Its row in the ledger.
+        trials: Its trials, as ``trials_of`` returns them.
         project: How to name its project on the command line.
         page: Where to write the picture as a page, if anywhere.
     """
     from modelway.cli import picture
-    from modelway.engine.standing import best, standing, trials_of, values_of
+    from modelway.engine.standing import best, standing, values_of
 
-    found = ledger.sweep(sweep)
-    trials = trials_of(ledger, found)
     objectives: Mapping[str, bool] = found["body"]["objectives"]
     rows = [
         {"name": t["name"], "values": values_of(t["overrides"]), "objectives": t["vals"], "status": t["status"]}
@@ -161,13 +169,11 @@ def report(ledger: Ledger, sweep: str, project: str, *, page: str | Path | None 
     lines = ["", picture.text(rows, objectives, shares), ""]
     if page:
         try:
-            html = picture.page(rows, objectives, shares, title=f"{found['project']}: sweep {sweep}")
+            html = picture.page(rows, objectives, shares, title=f"{found['project']}: sweep {found['id']}")
         except ImportError:
             lines.append("for a picture as a page: pip install 'modelway[pages]'")
         else:
-            Path(page).parent.mkdir(parents=True, exist_ok=True)
-            Path(page).write_text(html, encoding="utf-8")
-            lines.append(f"picture: {page}")
+            lines.append(f"picture: {pages.write(page, html)}")
     top = best(trials, objectives)
     if top:
         lines.append(f"best: run {top[0]['run']}" if len(objectives) == 1 else f"front: {_names(top)}")

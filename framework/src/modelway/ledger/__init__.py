@@ -36,7 +36,7 @@ class Ledger:
         runs = Runs(self.db)
         self.start, self.finish, self.step, self.steps_done = runs.start, runs.finish, runs.step, runs.steps_done
         self.measured, self.tag, self.note = runs.measured, runs.tag, runs.note
-        self.runs, self.run, self.steps = runs.runs, runs.run, runs.steps
+        self.runs, self.run, self.newest, self.steps = runs.runs, runs.run, runs.newest, runs.steps
         self.tags, self.scores = runs.tags, runs.scores
         self.last_fingerprints, self.producers = runs.last_fingerprints, runs.producers
         self.needed, self.provenance = runs.needed, runs.provenance

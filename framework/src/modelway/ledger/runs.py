@@ -98,16 +98,33 @@ class Runs:
         Raises:
             ConfigError: no run, or several, begin like that.
         """
+        return self._one(prefix, "run")
+
+    def newest(self, what: str = "") -> Row:
+        """Return the newest run of a project, or a run by id or unique prefix; where nothing is said, the newest.
+
+        Raises:
+            ConfigError: there is none, or several begin like that.
+        """
+        latest = self.runs(what or None, limit=1)
+        if latest:
+            return self.run(latest[0]["id"])
+        if not what:
+            raise ConfigError("There is no run on record yet", mend="Start one: modelway run PROJECT")
+        projects = [row["project"] for row in self.db.execute("SELECT DISTINCT project FROM runs")]
+        return self._one(what, "run or project", projects)
+
+    def _one(self, prefix: str, kind: str, beside: Sequence[str] = ()) -> Row:
+        """Return the run that begins so; ``beside``: what else the word may have meant."""
         rows = self.db.execute(
             "SELECT * FROM runs WHERE id LIKE :prefix ORDER BY id DESC LIMIT 3", {"prefix": f"{prefix}%"}
         )
         exact = [row for row in rows if row["id"] == prefix]
         if len(rows) != 1 and not exact:
             ids = [row["id"] for row in self.db.execute("SELECT id FROM runs ORDER BY id DESC LIMIT 50")]
-            what = f"Several runs begin with '{prefix}'" if rows else f"There is no run '{prefix}'"
-            raise ConfigError(
-                what, mend=f"Say more of it: {', '.join(r['id'] for r in rows)}" if rows else nearest(prefix, ids)
-            )
+            what = f"Several runs begin with '{prefix}'" if rows else f"There is no {kind} '{prefix}'"
+            more = f"Say more of it: {', '.join(row['id'] for row in rows)}" if rows else ""
+            raise ConfigError(what, mend=more or nearest(prefix, [*beside, *ids]))
         row = (exact or rows)[0]
         return {**row, **{key: json.loads(row[key]) for key in ("overrides", "config", "code", "body")}}
 

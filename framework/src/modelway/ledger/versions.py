@@ -98,5 +98,6 @@ class Versions:
         subject = f"{project}@{number}"
         for event in self.events.events(subject):
             if event["subject"] == subject and event["kind"] == "promoted" and event["body"]["alias"] == alias:
-                return event["body"]["from"]  # type: ignore[no-any-return]
+                before: int | None = event["body"]["from"]
+                return before
         return None

@@ -9,11 +9,13 @@ from modelway.values import Category, Columns, Model, Split, missing, take
 
 #: Held-out rows that are looked at, and parts of the table that they come from.
 ROWS, _PARTS = 2000, 8
+#: Features that are told, those that add most.
+FEATURES = 12
 #: Points of a feature that are drawn, and levels of its value.
 POINTS, LEVELS = 160, 5
 
 
-def contributions(record: Record, features: int = 12) -> dict[str, Any] | None:
+def contributions(record: Record) -> dict[str, Any] | None:
     """Return the features that add most to the margin of held-out rows, on average.
 
     Returns:
@@ -37,7 +39,7 @@ def contributions(record: Record, features: int = 12) -> dict[str, Any] | None:
     largest = sorted(means, key=lambda name: (-means[name], name))
     shown = [
         {"name": name, "mean": means[name], **_by_value(each[name], columns.get(name))}
-        for name in largest[:features] if means[name] > 0
+        for name in largest[:FEATURES] if means[name] > 0
     ]  # fmt: skip
     left = sum(means[name] > 0 for name in largest) - len(shown)
     return {"phase": phase, "rows": rows, "features": shown, "left_out": left} if shown else None

@@ -20,7 +20,7 @@ VARIABLES = {
 }  # fmt: skip
 _WIDTH, _HEIGHT = 4.1, 2.8
 _LINES = ((MAIN, "-"), (SECOND, "-"), (SOFT, "-"), (MAIN, ":"), (SECOND, ":"), (SOFT, ":"))
-_STYLE = {
+_STYLE: dict[Any, Any] = {  # matplotlib's stubs name each key
     "svg.fonttype": "none", "svg.hashsalt": "modelway", "font.family": "sans-serif", "font.size": 9,
     "font.sans-serif": ["DejaVu Sans"], "axes.edgecolor": RULE, "axes.labelcolor": SOFT, "axes.linewidth": 0.9,
     "text.color": INK, "xtick.color": SOFT, "ytick.color": SOFT, "axes.spines.top": False, "axes.spines.right": False,
@@ -40,7 +40,7 @@ def svg(drawing: Drawing) -> str:
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
+    with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(_WIDTH, _height(drawing)), layout="constrained")
         axes = figure.add_subplot()
         _KINDS[drawing.kind](axes, drawing)

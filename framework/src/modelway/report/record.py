@@ -45,10 +45,7 @@ class Record:
         if "@" in what:
             run = ledger.run(ledger.version(what)["run"])
         else:
-            latest = ledger.runs(what or None, limit=1)
-            if not latest and not what:
-                raise ConfigError("There is no run to report on", mend="Make one with 'modelway run PROJECT'")
-            run = ledger.run(latest[0]["id"] if latest else what)
+            run = ledger.newest(what)
         return cls(ledger, workspace.store(), run, {step["name"]: step for step in ledger.steps(run["id"])})
 
     @cached_property
@@ -94,9 +91,10 @@ class Record:
     def environment(self) -> dict[str, Any]:
         """Return what the run ran in; empty where it is not on record any more."""
         try:
-            return json.loads(self.store.open(self.run["environment"]).read_bytes())  # type: ignore[no-any-return]
+            found: dict[str, Any] = json.loads(self.store.open(self.run["environment"]).read_bytes())
         except ModelwayError:
             return {}
+        return found
 
     def maker(self) -> Row:
         """Return the run that trained the model; an earlier one where this run found it."""

@@ -77,7 +77,7 @@ def _changed(component: type[Component], params: Mapping[str, Any]) -> dict[str,
     from modelway.component import plain as as_json
 
     defaults: dict[str, Any] = {}
-    for field in dataclasses.fields(component):  # type: ignore[arg-type]
+    for field in dataclasses.fields(component):  # type: ignore[arg-type]  # each component is one
         if field.default is not dataclasses.MISSING:
             defaults[field.name] = as_json(field.default)
         elif field.default_factory is not dataclasses.MISSING:
@@ -133,13 +133,13 @@ def _validate(row: Row, body: Mapping[str, Any]) -> Told:
     if not items:
         return f"{count(found['rules'], 'rule')} held for all of {rows}.", []
     stops = sum(item["severity"] == "stop" for item in items)
-    told = [f"{stops} of them stop a run" if stops else "none of them stops a run"]
+    told = f"{stops} of them stop a run" if stops else "none of them stops a run"
     lines = [
         [item["severity"], item["column"] or "table", item["text"] or item["rule"], counted(item),
          brief(item["samples"][:3], 60)]
         for item in items
     ]  # fmt: skip
-    did = f"{count(len(items), 'finding')} among {count(found['rules'], 'rule')} over {rows}; {told[0]}."
+    did = f"{count(len(items), 'finding')} among {count(found['rules'], 'rule')} over {rows}; {told}."
     columns = ["severity", "column", "rule", "broken by", "such as"]
     return did, [{"title": "Findings", "columns": columns, "rows": lines}]
 

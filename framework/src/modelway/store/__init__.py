@@ -279,8 +279,8 @@ def is_local(url: str) -> bool:
 @functools.lru_cache(maxsize=16)
 def _arrived(url: str, identity: str, scratch: str | None) -> Store:
     """Return a store that another process sent; one for all that it sends, which verifies each file once."""
-    here = scratch is not None and Path(scratch).parent.is_dir()
-    store = Store(url, Path(scratch) if here else None)  # type: ignore[arg-type]
+    place = Path(scratch) if scratch is not None and Path(scratch).parent.is_dir() else None
+    store = Store(url, place)
     store._expected = identity
     return store
 

@@ -57,7 +57,8 @@ def carry(
         lacking = [fingerprint for fingerprint in wanted if there[fingerprint] is None]
         found = [manifest for manifest in pool.map(source.lookup, lacking) if manifest is not None]
         sizes = {digest: size for manifest in found for digest, size in manifest.files.values()}
-        needed = [digest for digest, has in zip(sizes, pool.map(target.has, *_pairs(sizes)), strict=True) if not has]
+        present = pool.map(target.has, sizes, sizes.values())
+        needed = [digest for digest, has in zip(sizes, present, strict=True) if not has]
 
         def copy(digest: str) -> int:
             kept, size = target.put_file(source.open(digest))
@@ -76,10 +77,6 @@ def carry(
     return Carried(
         len(found), len(wanted) - len(lacking), len(lacking) - len(found), len(needed), size, len(sizes) - len(needed)
     )
-
-
-def _pairs(sizes: dict[str, int]) -> tuple[list[str], list[int]]:
-    return list(sizes), list(sizes.values())
 
 
 def _enter(target: Store, manifest: Manifest) -> None:
