@@ -123,7 +123,7 @@ class Transactions(_World, name="transactions"):
         try:
             start = np.datetime64(self.start, "D")
         except ValueError:
-            raise ConfigError(f"'{self.start}' is no day", where="source.start", mend="Write 2026-01-31") from None
+            raise ConfigError(f"'{self.start}' is no day", where="start", mend="Write 2026-01-31") from None
         town = _Town(self, run)
         spans = [range(day, min(day + self.part_days, self.days)) for day in range(0, self.days, self.part_days)]
         made = []
@@ -163,8 +163,9 @@ class _Town:
         self.usual = rng.lognormal(3.1, 0.55, count)  # a customer's middling payment
         self.rate = rng.gamma(2.0, source.rate / 2.0, count)  # payments a day
         self.hour = np.where(rng.random(count) < 0.7, rng.normal(13.5, 2.0, count), rng.normal(19.0, 1.5, count))
-        self.kinds = np.asarray([factor for _, factor in KINDS.values()])[terminal_kinds(run, source.terminals)]
-        online = np.flatnonzero(terminal_kinds(run, source.terminals) == list(KINDS).index("online"))
+        kinds = terminal_kinds(run, source.terminals)
+        self.kinds = np.asarray([factor for _, factor in KINDS.values()])[kinds]
+        online = np.flatnonzero(kinds == list(KINDS).index("online"))
         self.online = online if len(online) else np.arange(source.terminals)
         self.shops = {False: self._shops("habits")}
         if "habits" in source.drift:

@@ -234,6 +234,9 @@ def test_a_stored_list_is_read_and_is_part_of_the_fingerprint(tmp_path: Path) ->
         assert check.version(run) != before
     with pytest.raises(DataError, match=r"'nowhere.txt' is not there"):
         Categories(column="n", file="nowhere.txt").version(run)
+    (tmp_path / "list.txt").write_bytes("caf\u00e9".encode("latin-1"))
+    with pytest.raises(DataError, match=r"not UTF-8.*list\.txt"):
+        found(tmp_path, Categories(column="n", file="list.txt"), {"n": [1]})
 
 
 def test_the_schemas_values_are_expected_where_none_are_listed(tmp_path: Path) -> None:

@@ -108,14 +108,14 @@ def test_unchanged_files_of_a_web_server_are_not_fetched_again(tmp_path: Path, s
     assert site.since()[1:] == (2, 2 * size)
     assert two.load(run) == first
     assert site.since()[1:] == (0, 0), "an unchanged file is fetched again"
-    assert three.load(run).read()["x"].tolist() == [0, 1, 2]  # type: ignore[union-attr]
+    assert three.load(run).arrow()["x"].to_pylist() == [0, 1, 2]
     assert site.since()[1:] == (1, size), "a longer range fetches more than its new day"
 
     version = three.version(run)
     site.files[f"/{days[1]}.{suffix}"] = content(7)
     assert three.version(run) != version
     site.since()
-    assert three.load(run).read()["x"].tolist() == [0, 7, 2]  # type: ignore[union-attr]
+    assert three.load(run).arrow()["x"].to_pylist() == [0, 7, 2]
     assert site.since()[1:] == (1, size)
     assert not list(run.scratch.iterdir()), "fetched files stay behind"
 
@@ -128,7 +128,7 @@ def test_a_server_that_identifies_nothing_is_named_and_its_changes_are_seen(tmp_
     source = Files(path=f"{site.url}/t.csv")
     version = source.version(run)
     assert site.since()[1:] == (1, 4), "the content is read once to plan"
-    assert source.load(run).read()["x"].tolist() == [1]  # type: ignore[union-attr]
+    assert source.load(run).arrow()["x"].to_pylist() == [1]
     assert site.since()[1:] == (1, 4), "the content is read once to load"
     assert logged["unidentified"] == [f"{site.url}/t.csv"]
     assert source.version(run) == version
@@ -141,7 +141,7 @@ def test_a_file_that_changes_while_it_is_fetched_is_refused(tmp_path: Path, site
     source, run = Files(path=f"{site.url}/t.csv"), make_run(tmp_path)
     with pytest.raises(DataError, match="changed while it was fetched"):
         source.load(run)
-    assert source.load(run).read()["x"].tolist() == [2]  # type: ignore[union-attr]
+    assert source.load(run).arrow()["x"].to_pylist() == [2]
 
 
 def test_a_day_that_a_server_lacks_is_named(tmp_path: Path, site: Site) -> None:

@@ -95,6 +95,14 @@ def test_a_table_is_never_emptied(tmp_path: Path) -> None:
         taken(tmp_path, Quarantine(), {name: values[1:] for name, values in COLUMNS.items()})
 
 
+def test_a_table_without_rows_has_none_to_take_out(tmp_path: Path) -> None:
+    for step in (Quarantine(), Quarantine(at_most=0.1)):
+        kept, aside, _ = taken(
+            tmp_path, step, {"x": np.array([], float)}, schema={"columns": {"x": {"type": "number"}}}
+        )
+        assert (kept.rows, aside) == (0, {})
+
+
 def test_a_column_of_another_type_as_a_whole_is_the_checks_affair(tmp_path: Path) -> None:
     kept, aside, _ = taken(tmp_path, Quarantine(), {**COLUMNS, "x": ["1", "2", "3", "4", "5"], "c": ["a"] * 5})
     assert not aside

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -168,7 +168,13 @@ def test_values_are_read_as_their_type(tmp_path: Path, kind: Any, given: list[An
 
 
 def test_a_value_that_cannot_be_read_stops_with_a_sample_unless_it_may_be_missing(tmp_path: Path) -> None:
-    for kind, bad in (("number", ["1", "n/a"]), ("integer", [1.5]), ("boolean", [2]), ("timestamp", ["soon"])):
+    for kind, bad in (
+        ("number", ["1", "n/a"]),
+        ("integer", [1.5]),
+        ("integer", [1e300]),
+        ("boolean", [2]),
+        ("timestamp", ["soon"]),
+    ):
         with pytest.raises(DataError, match=f"'c' has values that cannot be read as {kind}, such as"):
             prepared(tmp_path, Cast(columns={"c": kind}), {"c": bad})
         made, logged = prepared(tmp_path, Cast(columns={"c": kind}, invalid="missing"), {"c": bad})
@@ -293,9 +299,10 @@ def test_matches_are_those_of_pandas_and_what_is_not_declared_stops(
     once = {
         "here": not a.dropna().duplicated(["k", "n"]).any(), "there": not b.dropna().duplicated(["k", "m"]).any()
     }  # fmt: skip
+    needed: dict[Literal["one_to_one", "many_to_one", "one_to_many"], tuple[str, ...]]
     needed = {"one_to_one": ("here", "there"), "many_to_one": ("there",), "one_to_many": ("here",)}
     for cardinality, sides in needed.items():
-        step = Join(table="other", keys={"k": "k", "n": "m"}, how=how, unmatched_at_most=1, cardinality=cardinality)  # type: ignore[arg-type]
+        step = Join(table="other", keys={"k": "k", "n": "m"}, how=how, unmatched_at_most=1, cardinality=cardinality)
         if all(once[side] for side in sides) and len(pairs):
             made, logged = prepared(tmp_path, step, ours, parts, other=theirs)
             assert made["i"].to_pylist() == pairs["i"].tolist()

@@ -101,7 +101,10 @@ class Categories(Expectation, name="categories"):
                     mend="List them under 'values', name a 'file' of them, or give the schema's column 'values'",
                 )  # fmt: skip
             return values
-        text = self._path(run).read_text(encoding="utf-8")
+        try:
+            text = self._path(run).read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(f"The list of values is not UTF-8: {error}", where=self.file, mend="Save it so") from None
         if not self.file.endswith(".json"):
             return [line.strip() for line in text.splitlines() if line.strip()]
         try:

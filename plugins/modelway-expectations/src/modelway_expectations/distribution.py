@@ -96,9 +96,9 @@ class Distribution(Expectation, name="distribution"):
         if self.mean is not None:
             made["mean"] = (self.mean, lambda summary: summary.mean)
         if self.median is not None:
-            made["median"] = (self.median, lambda summary: summary.quantile(0.5))
+            made["median"] = (self.median, partial(Summary.quantile, q=0.5))
         for share, bounds in self.quantiles.items():
-            made[f"quantile {share}"] = (bounds, partial(_quantile, q=float(share)))
+            made[f"quantile {share}"] = (bounds, partial(Summary.quantile, q=float(share)))
         return made
 
     def check(self, table: Table, run: Run) -> Findings:
@@ -161,10 +161,6 @@ class Distribution(Expectation, name="distribution"):
     def _finding(self, rule: str, text: str, found: Summaries, odd: dict[int, str]) -> Finding:
         unit, rows = ("", []) if self.per == "table" else (f"{self.per}s", [found[period].first for period in odd])
         return self.finding(rule, self.column, len(odd), text, unit=unit, rows=rows, samples=self._samples(odd))
-
-
-def _quantile(summary: Summary, q: float) -> float:
-    return summary.quantile(q)
 
 
 def _merged(a: Summaries, b: Summaries, few: int, distinct: int) -> Summaries:

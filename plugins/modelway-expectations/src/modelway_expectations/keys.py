@@ -52,10 +52,10 @@ def _kind(held: str) -> str:
     return next((kind for start, kind in starts.items() if held.startswith(start)), "string")
 
 
-def counted(
-    table: Table, columns: Sequence[str], kinds: Sequence[str], run: Run, *, value: str = "", nulls: bool = False
-) -> pa.Table:
+def counted(table: Table, columns: Sequence[str], kinds: Sequence[str], run: Run, *, value: str = "") -> pa.Table:
     """Return each key of a table once, with its first row, the number of its rows, and the sum of a column.
+
+    Keys of which a part is missing are left out.
 
     Args:
         table: The table.
@@ -63,14 +63,13 @@ def counted(
         kinds: Arrow types that they are brought to.
         run: The run.
         value: Column to sum; none where empty.
-        nulls: Whether keys of which a part is missing count too.
     """
     import pyarrow as pa
 
-    count = partial(_counted, columns=columns, kinds=kinds, value=value, nulls=nulls)
+    count = partial(_counted, columns=columns, kinds=kinds, value=value)
     found = over(table, run, count, _both)
     if found is None:
-        return _grouped(_plain(table.arrow([*columns, *([value] if value else [])]), columns, kinds, value, 0, nulls))
+        return _grouped(_plain(table.arrow([*columns, *([value] if value else [])]), columns, kinds, value, 0))
     return _grouped(pa.concat_tables(found))
 
 
@@ -78,20 +77,18 @@ def _both(a: list[pa.Table], b: list[pa.Table]) -> list[pa.Table]:
     return a + b
 
 
-def _counted(piece: Piece, columns: Sequence[str], kinds: Sequence[str], value: str, nulls: bool) -> list[pa.Table]:
+def _counted(piece: Piece, columns: Sequence[str], kinds: Sequence[str], value: str) -> list[pa.Table]:
     import pyarrow as pa
 
     part, row = piece
     made = []
     for batch in part.scan([*columns, *([value] if value else [])]):
-        made.append(_grouped(_plain(batch, columns, kinds, value, row, nulls)))
+        made.append(_grouped(_plain(batch, columns, kinds, value, row)))
         row += batch.num_rows
     return [_grouped(pa.concat_tables(made))]
 
 
-def _plain(
-    batch: pa.Table, columns: Sequence[str], kinds: Sequence[str], value: str, row: int, nulls: bool
-) -> pa.Table:
+def _plain(batch: pa.Table, columns: Sequence[str], kinds: Sequence[str], value: str, row: int) -> pa.Table:
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -104,8 +101,6 @@ def _plain(
     made[COUNT] = pa.array(np.ones(batch.num_rows, np.int64))
     made[SUM] = _cast(batch.column(value), "float64") if value else pa.nulls(batch.num_rows, pa.float64())
     plain = pa.table(made)
-    if nulls:
-        return plain
     for key in keys:
         plain = plain.filter(pc.is_valid(plain[key]))
     return plain

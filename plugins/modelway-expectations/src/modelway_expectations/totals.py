@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from modelway import ConfigError, Findings, Run, Table, param
 from modelway_expectations.expectation import Expectation, other_table, require
-from modelway_expectations.keys import ROW, SUM, common_kinds, counted, key_names, named
+from modelway_expectations.keys import COUNT, ROW, SUM, common_kinds, counted, key_names, named
 
 #: Share of both sums that rounding may make up.
 _ROUNDING = 1e-9
@@ -56,7 +56,7 @@ class Totals(Expectation, name="totals"):
         kinds = common_kinds(table, other, self.keys, f"{where}.keys")
         mine = counted(table, list(self.keys), kinds, run, value=self.column)
         theirs = counted(other, list(self.keys.values()), kinds, run, value=self.equals)
-        theirs = theirs.rename_columns({ROW: "place", SUM: "total", "count": "times"})
+        theirs = theirs.rename_columns({ROW: "place", SUM: "total", COUNT: "times"})
         both = theirs.join(mine, key_names(self.keys), join_type="left outer", use_threads=False).sort_by("place")
         both = both.filter(pc.is_valid(both["total"]))
         total, summed = both["total"].to_numpy(), both[SUM].fill_null(0).to_numpy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -88,14 +88,14 @@ class File:
         declared = self.declared()
         return f"{type(self.fs).__name__}:{self.place}:{declared}" if declared else None
 
-    def had(self, run: Run) -> tuple[File, str]:
-        """Return the file as it lies in the store, and its identity; what is there already is not fetched again.
+    def had(self, run: Run) -> File:
+        """Return the file as it lies in the store; what is there already is not fetched again.
 
         Raises:
             DataError: the file cannot be fetched, or changed while it was.
         """
         if self.fs is None:
-            return self, run.digest(Path(self.place))
+            return self
         declared, state = self.declared(), self.state(run)
         key = memory_key("fetched", state)
         known = run.recall(key) if state else None
@@ -108,9 +108,7 @@ class File:
                 known = list(run.blobs.put_file(path))
             if state:
                 run.remember(key, known)
-        return File(self.name, self.label, str(run.blobs.open(known[0])), key=self.key, value=self.value), (
-            declared or known[0]
-        )
+        return replace(self, place=str(run.blobs.open(known[0])), fs=None, info=None)
 
 
 def _told(info: Mapping[str, Any]) -> str | None:

@@ -49,7 +49,7 @@ def piece(file: File, facts: Any, run: Run, make: Callable[[File], tuple[Any, Se
     if known is not None and all(run.blobs.has(digest, size) for digest, _, size in known["parts"]):
         columns = tuple((name, kind, plain) for name, kind, plain in known["columns"])
         return Piece(file.name, columns, tuple(Part(*part) for part in known["parts"]), read=False)
-    schema, parts = make(file.had(run)[0])
+    schema, parts = make(file.had(run))
     twice = next((name for name in schema.names if schema.names.count(name) > 1), None)
     if twice is not None:
         raise DataError(f"Column '{twice}' occurs twice", where=file.name)

@@ -113,8 +113,8 @@ class Files(Source, name="files"):
             run.log("unidentified", unidentified[:20])
         known = {file.label: file.identity(run) for file in files if file.name not in unidentified}
         values = sorted({file.value for file in files if file.key})
-        range = {"partition": {"key": files[0].key, "first": values[0], "last": values[-1]}} if values else {}
-        return {"files": known, **range}
+        span = {"partition": {"key": files[0].key, "first": values[0], "last": values[-1]}} if values else {}
+        return {"files": known, **span}
 
     def _pieces(self, files: Sequence[File], kind: str, run: Run, about: dict[str, Any]) -> Table | None:
         """Return the table of a part per file, or None where files differ in the types that their rows suggest."""
@@ -166,7 +166,7 @@ class Files(Source, name="files"):
         from modelway_files.kinds import Kinds, RetypeError
         from modelway_files.stream import gathered
 
-        files = [file.had(run)[0] for file in files]
+        files = [file.had(run) for file in files]
         kinds = Kinds(run.schema)
         while True:
             try:

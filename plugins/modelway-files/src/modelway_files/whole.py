@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from modelway import DataError, Part, Run
 from modelway_files.file import File
@@ -41,7 +41,7 @@ def keep(file: File, run: Run) -> tuple[pa.Schema, Sequence[Part]]:
     return add(schema.empty_table()).schema, made.parts
 
 
-def _batches(path: Path, schema: pa.Schema) -> Any:
+def _batches(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

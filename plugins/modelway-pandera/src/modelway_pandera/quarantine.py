@@ -53,7 +53,7 @@ class Quarantine(Preparer, name="quarantine"):
             DataError: more rows break rules than may be taken out, or all of them do.
         """
         table = tables["table"]
-        rules = self._chosen(run.schema, table)
+        rules = self._chosen(run.schema, table, f"prepare.{run.label}")
         starts = accumulate((part.rows for part in table.parts), initial=0)
         pieces = [(table.only([part]), start) for part, start in zip(table.parts, starts, strict=False) if part.rows]
         sort = partial(_sorted, rules=rules, run=run)
@@ -74,19 +74,19 @@ class Quarantine(Preparer, name="quarantine"):
 
     def _judge(self, dropped: Counter[str], table: Table, run: Run) -> None:
         count, told = dropped.total(), ", ".join(f"{rule} {number}" for rule, number in dropped.most_common(5))
-        if self.at_most is None or not count:
-            bound, words = table.rows - 1, "and then none is left"
-        else:
+        most, words = table.rows - 1, "and then none is left"
+        if self.at_most is not None:
             bound = int(self.at_most if self.at_most >= 1 else self.at_most * table.rows)
-            words = f"and at most {f'{bound} rows' if self.at_most >= 1 else f'a share of {self.at_most:g}'} may be"
-        if count > min(bound, table.rows - 1):
+            if bound < most:
+                most = bound
+                words = f"and at most {f'{bound} rows' if self.at_most >= 1 else f'a share of {self.at_most:g}'} may be"
+        if count > max(most, 0):
             raise DataError(
                 f"{count} of {table.rows} rows would be taken out for the rules that they break, {words}: {told}",
                 where=f"prepare.{run.label}", mend="Mend the data or its schema, or raise 'at_most'",
             )  # fmt: skip
 
-    def _chosen(self, declared: Schema, table: Table) -> Rules:
-        where = "prepare.quarantine"
+    def _chosen(self, declared: Schema, table: Table, where: str) -> Rules:
         known = {*declared.columns, *table.names}
         for name in self.columns:
             if name not in known:
@@ -137,6 +137,9 @@ def _broken(part: Table, rules: Rules) -> dict[str, np.ndarray[Any, Any]]:
     kinds, asked = kinds_of(part), rules.schema.columns
     fit = {name: fits(ask.type, kinds[name]) for name, ask in asked.items() if name in kinds}
     looking = [rule for rule in rules.rows if looks(rule, kinds, fit) and not _as_a_whole(rule, fit)]
+    expressions = {
+        rule: Expression(rule.ask, where=f"schema.rules.{rule.name}") for rule in looking if rule.over == "row"
+    }
     wanted = list(dict.fromkeys(name for rule in looking for name in rule.columns))
     found: dict[str, list[Any]] = {_label(rule): [] for rule in looking}
     start = 0
@@ -146,7 +149,7 @@ def _broken(part: Table, rules: Rules) -> dict[str, np.ndarray[Any, Any]]:
             name = rule.columns[0]
             if rule.over == "row":
                 operands = pa.table({column: held[column].array for column in rule.columns})
-                rows = np.flatnonzero(broken(Expression(rule.ask, where=f"schema.rules.{rule.name}"), operands))
+                rows = np.flatnonzero(broken(expressions[rule], operands))
             else:
                 rows = broken_values(rule, asked[name], held[name])
             if len(rows):

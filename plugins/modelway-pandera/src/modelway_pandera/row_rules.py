@@ -7,7 +7,6 @@ is taken as it stands.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from modelway import Expression, from_arrow, missing
@@ -28,7 +27,7 @@ def broken(expression: Expression, table: pa.Table) -> np.ndarray[Any, Any]:
     columns = from_arrow(table.select(list(expression.columns)))
     kept = np.asarray(expression(columns)).astype(bool)
     bad = np.broadcast_to(~kept, (table.num_rows,))
-    if re.search(r"\bisnull\s*\(", expression.text):
+    if expression.asks_missing:
         return bad
     gone = [missing(column) for column in columns.values()]
     return bad & ~np.logical_or.reduce(gone) if gone and bad.any() else bad

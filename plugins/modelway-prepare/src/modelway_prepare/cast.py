@@ -17,6 +17,7 @@ from modelway import (
     RowPreparer,
     Run,
     Table,
+    from_arrow,
     missing,
     param,
     to_arrow,
@@ -78,8 +79,6 @@ class Cast(RowPreparer, name="cast"):
         import numpy as np
         import pyarrow as pa
 
-        from modelway import from_arrow
-
         wanted = {
             "integer": pa.int64(), "number": pa.float64(), "string": pa.string(), "boolean": pa.bool_(),
             "timestamp": pa.timestamp("us"), "date": pa.date32(),
@@ -137,7 +136,7 @@ class Cast(RowPreparer, name="cast"):
         numbers = column.astype(np.float64)
         wrong = {"integer": numbers != np.floor(numbers), "boolean": ~np.isin(numbers, (0, 1))}.get(kind, gone) & ~gone
         if kind == "integer":
-            wrong |= np.isinf(numbers)
+            wrong |= (numbers < -(2.0**63)) | (numbers >= 2.0**63)  # infinite ones among them
         return np.where(wrong, np.nan, numbers), wrong
 
 

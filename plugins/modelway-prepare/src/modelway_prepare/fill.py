@@ -63,7 +63,11 @@ class Fill(RowPreparer, name="fill"):
             if wire.kind == "truth":
                 continue
             if wire.kind == "time" or (wire.kind == "number" and isinstance(value, str)):
-                raise ConfigError(f"Column '{name}' holds {wire.kind}, and is filled with {value!r}")
+                raise ConfigError(
+                    f"Column '{name}' holds {wire.kind}, and cannot be filled with {value!r} in a graph",
+                    where=f"columns.{name}",
+                    mend="Give a number for a column of numbers; a time cannot be filled there",
+                )
             gone = graph.missing(wire)
             if wire.kind == "number":
                 filled = graph.add("Where", gone, graph.constant([float(value)]), graph.numbers([wire]))

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from modelway import Category, ConfigError, DataError, Preparer, Run, Table, param
+from modelway import Category, ConfigError, DataError, Preparer, Run, Table, from_arrow, missing, param
 from modelway_prepare.buckets import NAT, PER_SECOND, arrow_of, bucket_of, buckets, rows_of, unit_of
 from modelway_prepare.durations import named, seconds
 from modelway_prepare.shuffle import shuffled
@@ -124,7 +124,6 @@ class Windows(Preparer, name="windows"):
             data: ``times``, ``values`` and ``label`` of the rows, in the table's order, as ``read`` gives them.
             unit: Numpy unit of the times.
         """
-
         from modelway_prepare.rolling import Ordered, Placed
 
         rows = Ordered.of(codes, data["times"])
@@ -220,8 +219,6 @@ class Windows(Preparer, name="windows"):
     def _label(self, column: pa.Table) -> Array:
         import numpy as np
 
-        from modelway import from_arrow, missing
-
         found = from_arrow(column)[self.label or ""]
         gone = missing(found)
         if self.positive is not None:
@@ -240,8 +237,6 @@ class Windows(Preparer, name="windows"):
 
 def _numbers(column: pa.Table, name: str) -> Array:
     import numpy as np
-
-    from modelway import from_arrow
 
     found = from_arrow(column)[name]
     if isinstance(found, Category) or found.dtype.kind not in "biuf":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from modelway import ConfigError, nearest, take
 from modelway_profile.profiler import TableProfile, summary_of
 
 if TYPE_CHECKING:
@@ -132,8 +133,6 @@ def by_month(profiler: TableProfile, batches: Iterable[Columns], time: str) -> d
         ConfigError: the table has no such column, or it is not a time.
     """
     import numpy as np
-
-    from modelway import ConfigError, nearest, take
 
     found: dict[str, Summary] = {}
     for columns in batches:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from modelway_profile.distinct import Distinct, hash_numbers
 from modelway_profile.grid import Grid
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from modelway_profile.packing import Array
     from modelway_profile.target import Target
 
+#: How a column goes with the target: moments by class, or with its values; None where that cannot be told.
+Related: TypeAlias = dict[str, Moments] | Joint | None
 #: Days of a time column whose rows are counted, the newest ones: a hundred years.
 DAYS = 36_525
 #: Microseconds of a day.
@@ -53,7 +55,7 @@ class NumberColumn:
     digits: Grid
     days: Array
     per_day: Array
-    related: dict[str, Moments] | Joint | None
+    related: Related
 
     @classmethod
     def of(cls, column: Array, target: Target | None) -> Self:
@@ -197,16 +199,16 @@ class NumberColumn:
 _PLAIN = ("rows", "missing", "infinite", "kinds", "whole", "zeros", "negatives", "low", "high")
 
 
-def _related(values: Array, target: Target | None) -> dict[str, Moments] | Joint | None:
+def _related(values: Array, target: Target | None) -> Related:
     if target is None:
         return None
     return Joint.of(values, target) if target.codes is None else by_class(values, target)
 
 
-def _both(a: Any, b: Any) -> dict[str, Moments] | Joint | None:
+def _both(a: Related, b: Related) -> Related:
     for one, other in ((a, b), (b, a)):
         if isinstance(one, Joint) and not one.x.rows and other is not None:
-            return other  # type: ignore[no-any-return]
+            return other
     if isinstance(a, Joint) and isinstance(b, Joint):
         return a.merge(b)
     if isinstance(a, dict) and isinstance(b, dict):

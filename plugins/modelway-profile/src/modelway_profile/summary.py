@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from modelway import Category, DataError
 from modelway_profile.numeric import NumberColumn
 from modelway_profile.texts import TextColumn
 
@@ -36,8 +37,6 @@ class Summary:
         Raises:
             DataError: one lacks a column of the other, or holds texts where the other holds numbers.
         """
-        from modelway import DataError
-
         if self.columns.keys() != later.columns.keys():
             lacking = sorted(self.columns.keys() ^ later.columns.keys())
             raise DataError(
@@ -65,8 +64,6 @@ def restored(body: dict[str, Any]) -> NumberColumn | TextColumn:
 
 
 def _summarised(name: str, column: Column, target: Target | None, capacity: int) -> NumberColumn | TextColumn:
-    from modelway import Category, DataError
-
     if not isinstance(column, Category):
         if column.dtype.kind in "biufM":
             return NumberColumn.of(column, target)
@@ -77,8 +74,6 @@ def _summarised(name: str, column: Column, target: Target | None, capacity: int)
 
 
 def _merged(name: str, a: NumberColumn | TextColumn, b: NumberColumn | TextColumn) -> NumberColumn | TextColumn:
-    from modelway import DataError
-
     if isinstance(a, NumberColumn) and isinstance(b, NumberColumn):
         return a.merge(b)
     if isinstance(a, TextColumn) and isinstance(b, TextColumn):

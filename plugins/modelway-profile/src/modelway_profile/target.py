@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from modelway import Category, missing
+
 if TYPE_CHECKING:
     from modelway import Column
     from modelway_profile.packing import Array
@@ -41,8 +43,6 @@ class Target:
             classify: Whether numbers are classes, too.
         """
         import numpy as np
-
-        from modelway import Category, missing
 
         gone = missing(column)
         known = None if not gone.any() else ~gone

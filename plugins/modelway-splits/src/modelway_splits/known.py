@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelway import Category, ConfigError, DataError, Run, Table, nearest, param
-from modelway_splits.labels import levels
+from modelway import Category, ConfigError, Run, Table, param
+from modelway_splits.labels import column_of, levels
 
 if TYPE_CHECKING:
     from modelway_splits.labels import Array
@@ -44,7 +44,8 @@ class Known:
 
         if times.dtype.kind != "M":
             raise ConfigError("Known entities go by time, and the column of times holds numbers", where="split.known")
-        entity = levels(table, self._column(table, run))[0]
+        name = column_of(self.entity, "entity", run, table, "Known entities go", "split.known.entity")
+        entity = levels(table, name)[0]
         found = np.flatnonzero(_positive(table, run))
         delay = np.timedelta64(duration(self.delay, "split.known.delay"), "s")
         when = np.concatenate([times[found] + delay, times])
@@ -61,22 +62,6 @@ class Known:
         result[order] = known
         return result[len(found) :]
 
-    def _column(self, table: Table, run: Run) -> str:
-        name = self.entity or run.schema.one("entity")
-        if name is None:
-            raise ConfigError(
-                "Known entities go by a column, and none is named",
-                where="split.known.entity",
-                mend="Set it, or give one column of the schema 'role: entity'",
-            )
-        if name not in table.names:
-            raise DataError(
-                f"The table has no column '{name}', which names the entity",
-                where="split.known.entity",
-                mend=nearest(name, table.names),
-            )
-        return str(name)
-
 
 def _positive(table: Table, run: Run) -> Array:
     import numpy as np
@@ -91,8 +76,8 @@ def _positive(table: Table, run: Run) -> Array:
     return np.asarray(column == value)
 
 
-def duration(text: str, where: str = "split.gap") -> int:
-    """Return the seconds of a duration.
+def duration(text: str, where: str, mend: str = "Write") -> int:
+    """Return the seconds of a duration; ``mend`` says what may stand there, up to the examples.
 
     Raises:
         ConfigError: it is none.
@@ -102,7 +87,6 @@ def duration(text: str, where: str = "split.gap") -> int:
         raise ConfigError(
             f"'{text}' is no duration",
             where=where,
-            mend=("Write a number of rows, or a duration" if where == "split.gap" else "Write it as")
-            + ": 90s, 30min, 48h, 7d, 2w",
+            mend=f"{mend} 90s, 30min, 48h, 7d or 2w",
         )
     return int(found[1]) * _SECONDS[found[2]]

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = np.ndarray[Any, Any]
 
+#: Roles that name a column which a split goes by.
+Role: TypeAlias = Literal["target", "group", "time", "fold", "entity"]
 #: Takes validation rows from a fold's training rows: (training row positions, fold) -> validation row positions.
 Carve: TypeAlias = "Callable[[Array, str], Array]"
 
@@ -70,24 +72,42 @@ def share(rows: int, part: float, what: str, left: str = "training") -> int:
     return count
 
 
-def column_name(splitter: Any, role: Literal["target", "group", "time", "fold"], run: Run, table: Table) -> str:
+def column_name(splitter: Any, role: Role, run: Run, table: Table) -> str:
     """Return the column that a split goes by: the one it names, or the one with a role.
 
     Raises:
         ConfigError: neither is declared.
         DataError: the table does not have the column.
     """
-    name = splitter.column or run.schema.one(role)
+    return column_of(splitter.column, role, run, table, f"The split '{splitter.name}' goes", "split.column")
+
+
+def column_of(name: str | None, role: Role, run: Run, table: Table, goes: str, where: str) -> str:
+    """Return the column of a name, or without one that of a role.
+
+    Args:
+        name: Name of the column, or None.
+        role: Role that the schema gives it.
+        run: The run.
+        table: The rows.
+        goes: What goes by the column, with its verb, for messages.
+        where: The key that names it.
+
+    Raises:
+        ConfigError: neither is declared.
+        DataError: the table does not have the column.
+    """
+    name = name or run.schema.one(role)
     if name is None:
         raise ConfigError(
-            f"The split '{splitter.name}' goes by a column, and none is named",
-            where="split.column",
-            mend=f"Set split.column, or give one column of the schema 'role: {role}'",
+            f"{goes} by a column, and none is named",
+            where=where,
+            mend=f"Set {where}, or give one column of the schema 'role: {role}'",
         )
     if name not in table.names:
         raise DataError(
-            f"The split '{splitter.name}' goes by column '{name}', which the table does not have",
-            where="split.column",
+            f"{goes} by column '{name}', which the table does not have",
+            where=where,
             mend=nearest(name, table.names),
         )
     return str(name)

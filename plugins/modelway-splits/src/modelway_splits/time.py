@@ -152,7 +152,7 @@ class _Line:
             if gap < 0:
                 raise ConfigError(f"A gap is not negative, and this is {gap}", where="split.gap")
             return max(start - gap, 0)
-        span = duration(gap)
+        span = duration(gap, "split.gap", "Write a number of rows, or a duration such as")
         if self.times.dtype.kind != "M":
             raise ConfigError(
                 f"The gap '{gap}' is a duration, and column '{self.name}' holds numbers",
