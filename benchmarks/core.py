@@ -78,7 +78,6 @@ def main() -> None:
     )
     parser.add_argument("--plain", metavar="FOLDER", help="only do the plain script's work")
     parser.add_argument("--generate", metavar="FOLDER", help="only write the parts")
-    parser.add_argument("--only-prepare", action="store_true", help="only write the parts, and run up to the split")
     options = parser.parse_args()
     if options.generate:
         generate(Path(options.generate), options.rows)
@@ -91,8 +90,6 @@ def main() -> None:
 def measured(options: argparse.Namespace) -> None:
     """Prepare, and measure what was asked for."""
     small = Prepared(options.cache, options.rows)
-    if options.only_prepare:
-        return
     by_hand = [sys.executable, __file__, "--plain", str(small.data)]
     print("| what | wall s | cpu s | peak MB | bound |\n| --- | --- | --- | --- | --- |", flush=True)
     if not options.beyond:

@@ -83,7 +83,7 @@ def by_modelway(source: Path, out: Path) -> Spent:
         spent.append(since(began))
         return found
 
-    Windows.read, Windows._in_memory = read_first, timed  # type: ignore[method-assign]
+    Windows.read, Windows._in_memory = read_first, timed  # type: ignore[method-assign]  # to time it from inside
     made = step.prepare({"table": table}, run)
     (out / "parts.json").write_text(json.dumps([str(run.blobs.open(part.digest)) for part in made.parts]))
     return spent[0]

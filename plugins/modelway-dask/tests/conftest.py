@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -31,8 +32,6 @@ class Processes:
         until = time.monotonic() + 30
         while not self.address and time.monotonic() < until:
             with suppress(OSError, ValueError):
-                import json
-
                 self.address = json.loads(file.read_text())["address"]
             time.sleep(0.05)
         for _ in range(workers):

@@ -66,7 +66,7 @@ def test_trials_that_are_kept_go_on_without_the_command(tmp_path: Path, processe
         (tmp_path / "made").touch()
 
     processes.start(workers=1)
-    with (  # noqa: PT012
+    with (  # noqa: PT012  # the interrupt comes once the trial has begun
         pytest.raises(KeyboardInterrupt),
         within(30),
         Dask(address=processes.address, timeout=20, keep=True).open(make_run(tmp_path)) as executor,

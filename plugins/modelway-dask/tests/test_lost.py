@@ -131,7 +131,10 @@ def test_an_address_where_nothing_listens_is_one_paragraph(tmp_path: Path, withi
 
 def test_an_error_leaves_no_process_behind(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     found: list[int] = []
-    with pytest.raises(KeyboardInterrupt), Local(workers=2).open(make_run(tmp_path)) as workers:  # noqa: PT012
+    with (  # noqa: PT012  # the interrupt comes in the middle of the work
+        pytest.raises(KeyboardInterrupt),
+        Local(workers=2).open(make_run(tmp_path)) as workers,
+    ):
         found += pids(workers)
         for _ in workers.map(slowly(0.05), range(100)):
             raise KeyboardInterrupt

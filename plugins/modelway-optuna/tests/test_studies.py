@@ -83,8 +83,9 @@ def test_a_failed_trial_is_made_again_once_the_sweep_is_repeated(tmp_path: Path)
 
 def test_a_small_space_is_searched_whole_and_each_point_once(tmp_path: Path) -> None:
     space = {"depth": Choices((3, 4, 5), ordered=True), "rate": Choices((0.05, 0.1, 0.3))}
-    for sampler in ("tpe", "random", "nsga2", "grid"):
-        sweeper = Optuna(trials=40, sampler=sampler, startup=3, study=sampler)  # type: ignore[arg-type]
+    samplers: tuple[Any, ...] = ("tpe", "random", "nsga2", "grid")
+    for sampler in samplers:
+        sweeper = Optuna(trials=40, sampler=sampler, startup=3, study=sampler)
         found = []
         with sweeper.search(space, ERROR, make_run(tmp_path)) as search:
             while points := search.ask(2):
@@ -96,8 +97,9 @@ def test_a_small_space_is_searched_whole_and_each_point_once(tmp_path: Path) -> 
 
 def test_tpe_finds_better_than_chance(tmp_path: Path) -> None:
     means = []
-    for sampler in ("tpe", "random"):
-        found = sweep(tmp_path / sampler, Optuna(trials=30, sampler=sampler))  # type: ignore[arg-type]
+    samplers: tuple[Any, ...] = ("tpe", "random")
+    for sampler in samplers:
+        found = sweep(tmp_path / sampler, Optuna(trials=30, sampler=sampler))
         means.append(sum(map(error_of, found[-10:])) / 10)
     assert means[0] < means[1] * 0.75
 
@@ -206,6 +208,11 @@ def test_a_database_that_does_not_answer_is_told_without_its_password(tmp_path: 
     sweeper = Optuna(storage=f"sqlite:///{tmp_path}/absent/studies.db")
     with pytest.raises(ModelwayError, match="does not answer"), sweeper.search(SPACE, ERROR, make_run(tmp_path)):
         pass
+
+
+def test_what_goes_wrong_beside_the_study_keeps_its_own_words(tmp_path: Path) -> None:
+    with pytest.raises(ImportError, match="^no launcher$"), Optuna().search(SPACE, ERROR, make_run(tmp_path)):
+        raise ImportError("no launcher")
 
 
 def test_several_objectives_are_each_taken_in_their_own_direction(tmp_path: Path) -> None:

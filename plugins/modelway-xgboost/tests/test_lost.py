@@ -15,6 +15,7 @@ from modelway import ComputeError, Workers
 
 pytestmark = [
     pytest.mark.faults,
+    # Of sockets that distributed leaves to the garbage collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]

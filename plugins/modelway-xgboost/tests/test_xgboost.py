@@ -201,7 +201,7 @@ def test_whole_numbers_declared_as_categories_score_alike_from_arrays_and_reques
 
 def test_a_vocabulary_that_a_feature_fixed_is_native_too(tmp_path: Path) -> None:
     split, run = make(tmp_path, {"c": ["u", "v"] * 50, "y": [0, 1] * 50}, kinds={"c": {"type": "category"}}, parts=2)
-    split = split.with_steps([Step(lambda columns: {"c": columns["c"].recode(["v", "w", "u"])})])  # type: ignore[union-attr]
+    split = split.with_steps([Step(lambda columns: {"c": columns["c"].recode(["v", "w", "u"])})])
     model = XGBoost(rounds=2).fit(split, run)
     assert model.layout.categories == {"c": ("v", "w", "u")}
 

@@ -11,8 +11,7 @@ from typing import Any
 from modelway import ComputeError, ModelwayError, Run, Workers
 from modelway_dask import preflight
 from modelway_dask.liveness import Watch
-from modelway_dask.mapping import Crew
-from modelway_dask.mapping import Mapping as Mapped
+from modelway_dask.mapping import Crew, Mapped
 from modelway_dask.quiet import quiet
 
 #: Seconds that closing a client or a cluster may take.
@@ -30,13 +29,17 @@ def configured(retries: int, threads: int) -> Iterator[None]:
     import dask
 
     env = "distributed.nanny.pre-spawn-environ"
-    threads_of = {f"{env}.{name}": threads for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     with dask.config.set({
         "distributed.scheduler.allowed-failures": retries,
         "distributed.scheduler.work-stealing": False,  # what was placed stays where it was placed
-        **threads_of,
+        **{f"{env}.{name}": value for name, value in threads_env(threads).items()},
     }):  # fmt: skip
         yield
+
+
+def threads_env(threads: int) -> dict[str, str]:
+    """Return the environment in which numeric libraries use so many threads."""
+    return {f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "MKL", "OPENBLAS")}
 
 
 @contextmanager
@@ -50,7 +53,8 @@ def connected(where: Any, timeout: float) -> Iterator[tuple[Any, Watch]]:
 
     address = where if isinstance(where, str) else str(getattr(where, "scheduler_address", where))
     try:
-        client: Any = Client(where, timeout=timeout, name="modelway")  # type: ignore[no-untyped-call]
+        make: Any = Client  # distributed has no types for it
+        client = make(where, timeout=timeout, name="modelway")
     except (OSError, TimeoutError, ValueError, RuntimeError) as error:
         raise ComputeError(
             f"No Dask scheduler answers there within {timeout:g} seconds: {_first(error)}", where=address,
@@ -81,7 +85,7 @@ def owned(make: Callable[[], Any], what: str) -> Iterator[Any]:
     except Exception as error:
         raise ComputeError(
             f"The {what} could not be started: {type(error).__name__}: {_first(error)}",
-            mend="'compute.logs=true' shows what Dask says meanwhile",
+            mend="'logs: true' beside its 'use' shows what Dask says meanwhile",
         ) from error
     try:
         yield cluster
@@ -90,13 +94,20 @@ def owned(make: Callable[[], Any], what: str) -> Iterator[Any]:
 
 
 def _close(cluster: Any) -> None:
-    children: list[Any] = [getattr(nanny, "process", None) for nanny in getattr(cluster, "workers", {}).values()]
+    import psutil
+
+    children: list[psutil.Process] = []
+    for nanny in getattr(cluster, "workers", {}).values():
+        pid = getattr(nanny, "pid", None)  # of a worker of this machine; one elsewhere has none
+        if pid:
+            with suppress(psutil.Error):
+                children.append(psutil.Process(pid))
     try:
         cluster.close(timeout=CLOSING)
     except Exception:  # what does not end when told is ended
         for child in children:
-            with suppress(Exception):
-                child.process._process.kill()
+            with suppress(psutil.Error):
+                child.kill()
 
 
 def crew(client: Any, watch: Watch, run: Run, count: int, timeout: float, retries: int) -> Crew:

@@ -34,17 +34,14 @@ class Local(Compute, name="local"):
     def _count(self, run: Run) -> int:
         return self.workers or max((run.threads or machine.cores()) // self.threads, 1)
 
-    def open(self, run: Run) -> AbstractContextManager[Workers]:
+    @contextmanager
+    def open(self, run: Run) -> Iterator[Workers]:
         """Start the workers.
 
         Raises:
             ComputeError: they do not start, or run out of memory at once.
             ConfigError: ``memory`` is no size.
         """
-        return self._opened(run)
-
-    @contextmanager
-    def _opened(self, run: Run) -> Iterator[Workers]:
         count = self._count(run)
         limit = machine.limit(self.memory, count, "compute.memory")
         with cluster.hushed(show=self.logs) as stack:
@@ -70,7 +67,8 @@ def local(count: int, threads: int, limit: int, dashboard: str, level: int) -> A
     def make() -> Any:
         from distributed import LocalCluster
 
-        made: Any = LocalCluster(  # type: ignore[no-untyped-call]
+        start: Any = LocalCluster  # distributed has no types for it
+        made = start(
             n_workers=0, threads_per_worker=threads, processes=True, memory_limit=limit, silence_logs=level,
             dashboard_address=dashboard,
         )  # fmt: skip
@@ -109,17 +107,14 @@ class Cluster(Compute, name="cluster"):
             found = preflight.enough(watch, self.workers, self.timeout)
             return cluster.shape_of(watch.look(), found[: self.workers or len(found)])
 
-    def open(self, run: Run) -> AbstractContextManager[Workers]:
+    @contextmanager
+    def open(self, run: Run) -> Iterator[Workers]:
         """Connect, and check the workers.
 
         Raises:
             ComputeError: nothing answers there, too few workers, or workers that cannot do the work.
             ConfigError: what is given is no address.
         """
-        return self._opened(run)
-
-    @contextmanager
-    def _opened(self, run: Run) -> Iterator[Workers]:
         with cluster.hushed(show=self.logs) as stack:
             client, watch = stack.enter_context(
                 cluster.connected(address(self.address, "compute.address"), self.timeout)

@@ -75,7 +75,7 @@ class Tasks(Executor):
         if self.keep:
             from distributed import fire_and_forget
 
-            fire_and_forget(future)  # type: ignore[no-untyped-call]
+            fire_and_forget(future)  # type: ignore[no-untyped-call]  # distributed has no types for it
 
     def _answer(self, number: int, value: bytes, error: BaseException | None) -> None:
         answer = self._answers.pop(number)
@@ -130,14 +130,23 @@ class Processes(Executor):
         return answer
 
     def _send(self, work: bytes, answer: Future[Any], left: int) -> None:
-        with self._lock:
-            if self._pool is None or self._pool._flags.broken:
-                from joblib.externals.loky import ProcessPoolExecutor
+        from concurrent.futures.process import BrokenProcessPool
 
-                self._pool = ProcessPoolExecutor(self.count, timeout=60)
-            with deaf():
-                sent = self._pool.submit(task.alone, work)
+        with self._lock:
+            try:
+                sent = self._sent(work)
+            except BrokenProcessPool:  # a process was lost meanwhile, and the whole pool with it
+                self._pool = None
+                sent = self._sent(work)
         sent.add_done_callback(partial(self._done, work, answer, left))
+
+    def _sent(self, work: bytes) -> Any:
+        if self._pool is None:
+            from joblib.externals.loky import ProcessPoolExecutor
+
+            self._pool = ProcessPoolExecutor(self.count, timeout=60)
+        with deaf():
+            return self._pool.submit(task.alone, work)
 
     def _done(self, work: bytes, answer: Future[Any], left: int, sent: Any) -> None:
         from concurrent.futures.process import BrokenProcessPool

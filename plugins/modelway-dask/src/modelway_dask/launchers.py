@@ -47,17 +47,14 @@ class Dask(Launcher, name="dask"):
     def _place(self) -> str:
         return computes.address(self.address, "launcher.address")
 
-    def open(self, run: Run) -> AbstractContextManager[Executor]:
+    @contextmanager
+    def open(self, run: Run) -> Iterator[Executor]:
         """Connect, or start workers, and check them.
 
         Raises:
             ComputeError: nothing answers, too few workers, or workers that cannot do the work.
             ConfigError: an address or size that is none, or ``keep`` without an address.
         """
-        return self._opened(run)
-
-    @contextmanager
-    def _opened(self, run: Run) -> Iterator[Executor]:
         from modelway_dask.executors import Tasks
 
         if self.keep and not self.address:

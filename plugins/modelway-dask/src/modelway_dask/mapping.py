@@ -60,7 +60,7 @@ class Crew:
         return sorted(self._known.intersection(workers))
 
 
-class Mapping:
+class Mapped:
     """Maps over a crew: item i goes to worker i mod n, and elsewhere once that one is lost.
 
     Args:
@@ -157,7 +157,7 @@ class UnderWay:
         until = time.monotonic() + self.watch.patience
         while future.status == "finished":
             try:
-                value = self.client.sync(future._result, callback_timeout=WITHIN)
+                value = future.result(timeout=WITHIN)
             except Exception as error:  # the result lay on a worker that is lost, or takes its time
                 workers = self.watch.look()
                 if workers and sent.worker not in workers:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -38,17 +40,14 @@ class Started(Compute):
         """Return the number of workers and their threads, as declared."""
         return {"workers": self.workers, "threads": self.threads}
 
-    def open(self, run: Run) -> AbstractContextManager[Workers]:
+    @contextmanager
+    def open(self, run: Run) -> Iterator[Workers]:
         """Start the cluster, wait for its workers, and check them.
 
         Raises:
             ComputeError: it does not start, too few workers come, or they cannot do the work.
             ConfigError: as ``cluster`` says.
         """
-        return self._opened(run)
-
-    @contextmanager
-    def _opened(self, run: Run) -> Iterator[Workers]:
         machine.size(self.memory, "compute.memory")
         with cluster.hushed(show=self.logs) as stack:
             stack.enter_context(cluster.configured(self.retries, self.threads))
@@ -58,9 +57,9 @@ class Started(Compute):
                 cluster.crew(client, watch, run, self.shape(run)["workers"], self.timeout, self.retries)
             )
 
-    def _need(self, load: Callable[[], Any]) -> Any:
+    def _need(self, module: str) -> Any:
         try:
-            return load()
+            return importlib.import_module(module)
         except ImportError as error:
             raise ConfigError(
                 f"compute={self.name} needs {self.package}, which cannot be imported: {error}",
@@ -90,17 +89,12 @@ class Kubernetes(Started, name="kubernetes"):
         Raises:
             ConfigError: dask-kubernetes is not installed.
         """
-
-        def load() -> Any:
-            from dask_kubernetes.operator import make_cluster_spec
-
-            return make_cluster_spec
-
+        operator = self._need("dask_kubernetes.operator")
         size = str(machine.size(self.memory, "compute.memory"))
         each = {"cpu": str(self.threads), "memory": size}
         worker = ["dask", "worker", "--nthreads", str(self.threads), "--memory-limit", size]
-        threads = {f"{library}_NUM_THREADS": str(self.threads) for library in ("OMP", "MKL", "OPENBLAS")}
-        made: dict[str, Any] = self._need(load)(
+        threads = cluster.threads_env(self.threads)
+        made: dict[str, Any] = operator.make_cluster_spec(
             name=self.title, image=self.image, n_workers=self.workers, worker_command=worker,
             resources={"requests": each, "limits": each},
             env={"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(self.retries), **threads, **self.env},
@@ -109,11 +103,8 @@ class Kubernetes(Started, name="kubernetes"):
 
     def cluster(self) -> Any:
         """Create the resource, and return ``KubeCluster``."""
-        spec = self.spec()
-        from dask_kubernetes.operator import KubeCluster
-
-        return KubeCluster(
-            namespace=self.namespace, custom_cluster_spec=spec, resource_timeout=int(self.timeout), quiet=True
+        return self._need("dask_kubernetes.operator").KubeCluster(
+            namespace=self.namespace, custom_cluster_spec=self.spec(), resource_timeout=int(self.timeout), quiet=True
         )
 
 
@@ -147,14 +138,8 @@ class Slurm(Started, name="slurm"):
         Raises:
             ConfigError: dask-jobqueue is not installed.
         """
-
-        def load() -> Any:
-            from dask_jobqueue import SLURMCluster
-
-            return SLURMCluster
-
-        threads = [f"export {library}_NUM_THREADS={self.threads}" for library in ("OMP", "MKL", "OPENBLAS")]
-        return self._need(load)(
+        threads = [f"export {name}={value}" for name, value in cluster.threads_env(self.threads).items()]
+        return self._need("dask_jobqueue").SLURMCluster(
             cores=self.threads, processes=1, memory=self.memory, queue=self.queue or None,
             account=self.account or None, walltime=self.walltime, interface=self.interface or None,
             job_extra_directives=list(self.directives), job_script_prologue=[*threads, *self.prologue],
@@ -191,15 +176,7 @@ class Ssh(Started, name="ssh"):
         Raises:
             ConfigError: asyncssh is not installed, or fewer than two hosts.
         """
-        import sys
-
-        def load() -> Any:
-            import asyncssh  # noqa: F401
-            from distributed.deploy.ssh import SSHCluster
-
-            return SSHCluster
-
-        make = self._need(load)
+        self._need("asyncssh")
         if len(self.hosts) < 2:
             raise ConfigError(
                 "There is no host for a worker", where="compute.hosts",
@@ -208,6 +185,9 @@ class Ssh(Started, name="ssh"):
         connect: dict[str, Any] = {"port": self.port, "connect_timeout": min(self.timeout, 30)}
         given = {"username": self.user, "client_keys": [self.key] if self.key else [], "known_hosts": self.known_hosts}
         connect |= {name: value for name, value in given.items() if value}
+        from distributed import SSHCluster
+
+        make: Any = SSHCluster  # distributed has no types for it
         return make(
             list(self.hosts), connect_options=connect, remote_python=self.python or sys.executable,
             worker_options={"nthreads": self.threads, "memory_limit": self.memory},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -82,7 +81,6 @@ def look(names: tuple[str, ...], packs: tuple[str, ...], blobs: Any, token: str,
         "digests": digests,
         "stale": [package for package, found in digests.items() if stale(package, found)],
         "store": _store(blobs, token, answer),
-        "pid": os.getpid(),
     }
 
 

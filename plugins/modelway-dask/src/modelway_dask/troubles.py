@@ -18,7 +18,7 @@ def failure(future: Any, watch: Watch) -> BaseException:
     from distributed import KilledWorker
 
     if future.status == "error":
-        error: BaseException = watch.client.sync(future._exception, callback_timeout=watch.patience)
+        error: BaseException = future.exception(timeout=watch.patience)
         if isinstance(error, KilledWorker):
             return killed(str(error.last_worker.address), error.allowed_failures + 1, watch)
         if isinstance(error, ModuleNotFoundError):

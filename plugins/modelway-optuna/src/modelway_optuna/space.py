@@ -108,7 +108,9 @@ def _choices(key: str, held: Choices) -> Axis:
     texts = {json.dumps(value, sort_keys=True): value for value in held.values}
     options = tuple(texts.values())
     if not options:
-        raise ConfigError(f"'{key}' has no values to choose from", where=f"override {key}")
+        raise ConfigError(
+            f"'{key}' has no values to choose from", where=f"override {key}", mend=f"List some: {key}=1,2,3"
+        )
     if held.ordered and len(options) > 1 and all(type(value) in (int, float) for value in options):
         rising = tuple(sorted(options))
         exact = [Decimal(str(value)) for value in rising]

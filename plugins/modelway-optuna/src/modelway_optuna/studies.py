@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from modelway import ConfigError, ModelwayError, reveal
 
 if TYPE_CHECKING:
+    from optuna import Study
     from optuna.storages import BaseStorage
+    from optuna.storages.journal import JournalFileOpenLock
+    from optuna.trial import Trial
 
 
 @contextmanager
@@ -34,8 +37,9 @@ def told(place: str) -> Iterator[None]:
             mend="Free some space or make the folder writable, or point sweeper.storage elsewhere",
         ) from None  # fmt: skip
     except (SQLAlchemyError, OptunaError, ImportError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelwayError(
-            f"The study's database does not answer: {str(error).splitlines()[0]}", where=place.split("@")[-1],
+            f"The study's database does not answer: {said}", where=place.split("@")[-1],
             mend="Check the URL in sweeper.storage and that its driver is installed, or leave it out to use a file",
         ) from None  # fmt: skip
 
@@ -60,28 +64,38 @@ def _opened(place: str, process: int) -> BaseStorage:
         return optuna.storages.JournalStorage(JournalFileBackend(place, lock))
 
 
-def _drop_torn_line(path: Path, lock: Any) -> None:
+def _drop_torn_line(path: Path, lock: JournalFileOpenLock) -> None:
     """Cut off what a full disk or a loss of power left of a last line: the next one would be written behind it."""
-    from optuna.storages.journal._file import get_lock_file
-
     if not path.exists() or path.stat().st_size == 0:
         return
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         if file.read(1) == b"\n":
             return
-    with get_lock_file(lock), path.open("rb+") as file:
-        text = file.read()
-        file.truncate(text.rfind(b"\n") + 1)
+    lock.acquire()
+    try:
+        with path.open("rb+") as file:
+            text = file.read()
+            file.truncate(text.rfind(b"\n") + 1)
+    finally:
+        lock.release()
 
 
 def closed(place: str) -> None:
     """Let go of a storage's connections; it can be opened again."""
     storage = opened(place)
     storage.remove_session()
-    engine = getattr(storage, "engine", None) or getattr(getattr(storage, "_backend", None), "engine", None)
-    if engine is not None:
+    engine = getattr(storage, "engine", None)
+    if engine is not None:  # it is a database
         engine.dispose()
+
+
+def trial_of(study: Study, storage: BaseStorage, number: int) -> tuple[Trial, int | None]:
+    """Return a trial that is under way, and the last round that was reported of it, or None."""
+    from optuna.trial import Trial
+
+    held = storage.get_trial_id_from_study_id_trial_number(storage.get_study_id_from_name(study.study_name), number)
+    return Trial(study, held), storage.get_trial(held).last_step
 
 
 def file_of(workspace: Path, name: str) -> str:
@@ -92,7 +106,7 @@ def file_of(workspace: Path, name: str) -> str:
     """
     if not name or Path(name).name != name or name.startswith("."):
         raise ConfigError(
-            f"A study cannot be named '{name}', since its file is", where="sweeper.study",
+            f"A study cannot be named '{name}': its file has that name too", where="sweeper.study",
             mend="Use letters, digits, dots and dashes",
         )  # fmt: skip
     return str(workspace / ".modelway" / "studies" / f"{name}.log")

@@ -7,17 +7,18 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from modelway import Choices, ConfigError, Interval, Point, Run, Search, Sweeper, knob, param
 from modelway_optuna.space import Axis, axis
-from modelway_optuna.studies import closed, file_of, opened, told
+from modelway_optuna.studies import closed, file_of, opened, told, trial_of
 from modelway_optuna.watching import Pruning, Watch
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.trial import FrozenTrial, Trial
+    from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial
 
 #: Finished trials below which nothing can be said of importances.
 FEWEST = 4
@@ -79,9 +80,13 @@ class Optuna(Sweeper, name="optuna"):
         """
         axes = {key: axis(key, space[key]) for key in sorted(space)}
         if not axes:
-            raise ConfigError("There is nothing to search", mend="Give a key several values, or an interval")
+            raise ConfigError(
+                "There is nothing to search", where="sweeper.use", mend="Give a key several values, or an interval"
+            )
         if not objectives:
-            raise ConfigError("The search has no objective", mend="Name a metric, such as objective=test.auc")
+            raise ConfigError(
+                "The search has no objective", where="sweeper.use", mend="Name a metric, such as objective=test.auc"
+            )
         if self.sampler == "grid":
             for key, found in axes.items():
                 if not math.isfinite(found.size):
@@ -116,7 +121,8 @@ class Optuna(Sweeper, name="optuna"):
                 )
                 _same(study, axes, objectives)
                 watch = Watch(place, name, -1, pruning, self.interval, *next(iter(objectives.items())), self.score)
-                yield _Search(study, axes, keys, self.trials, watch, run.seed)
+                search = _Search(study, storage, axes, keys, self.trials, watch, run.seed)
+            yield search  # what goes wrong meanwhile need not be the storage's fault
         finally:
             closed(place)
 
@@ -141,29 +147,33 @@ def _same(study: Study, axes: Mapping[str, Axis], objectives: Mapping[str, bool]
 
 class _Search(Search):
     def __init__(
-        self, study: Study, axes: dict[str, Axis], keys: list[str], trials: int, pruning: Watch, seed: int
-    ) -> None:
+        self, study: Study, storage: BaseStorage, axes: dict[str, Axis], keys: list[str], trials: int, pruning: Watch,
+        seed: int,
+    ) -> None:  # fmt: skip
         from modelway_optuna.sampling import AGAIN, size, superseded
 
-        self.study, self.axes, self.keys, self.pruning, self.seed = study, axes, keys, pruning, seed
+        self.study, self.storage, self.axes, self.keys = study, storage, axes, keys
+        self.pruning, self.seed = pruning, seed
         self.most = min(trials, size(axes))
         found = study.get_trials(deepcopy=False)
-        self.left = [trial for trial in found if trial.state.name == "RUNNING"]
+        self.left = [trial.number for trial in found if trial.state.name == "RUNNING"]
+        known = superseded(found)
         for trial in found:
-            if trial.state.name == "FAIL" and trial.number not in superseded(found):
+            if trial.state.name == "FAIL" and trial.number not in known:
                 study.enqueue_trial(dict(trial.params), user_attrs={AGAIN: trial.number})
 
     def ask(self, count: int) -> Sequence[Point]:
         points: list[Point] = []
-        while len(points) < count:
-            if self.left:
-                trial = self._again(self.left.pop(0))
-            elif self._over():
-                break
-            else:
-                trial = self.study.ask()
-            values = {key: self.axes[key].suggest(trial, key) for key in self.axes}
-            points.append(Point(trial.number, {key: values[key] for key in self.keys}))
+        with told(self.pruning.place):
+            while len(points) < count:
+                if self.left:
+                    trial, _ = trial_of(self.study, self.storage, self.left.pop(0))
+                elif self._over():
+                    break
+                else:
+                    trial = self.study.ask()
+                values = {key: self.axes[key].suggest(trial, key) for key in self.axes}
+                points.append(Point(trial.number, {key: values[key] for key in self.keys}))
         return points
 
     def _over(self) -> bool:
@@ -171,40 +181,36 @@ class _Search(Search):
 
         return counted(self.study.get_trials(deepcopy=False)) >= self.most
 
-    def _again(self, trial: FrozenTrial) -> Trial:
-        from optuna.trial import Trial
-
-        return Trial(self.study, trial._trial_id)
-
     def tell(self, point: Point, values: Sequence[float] | None, *, pruned: bool = False) -> None:
         from optuna.trial import TrialState
 
-        if values is not None and not pruned and not any(math.isnan(value) for value in values):
-            self.study.tell(point.number, list(values), skip_if_finished=True)
-        else:
-            state = TrialState.PRUNED if pruned else TrialState.FAIL
-            self.study.tell(point.number, state=state, skip_if_finished=True)
+        with told(self.pruning.place):
+            if values is not None and not pruned and not any(math.isnan(value) for value in values):
+                self.study.tell(point.number, list(values), skip_if_finished=True)
+            else:
+                state = TrialState.PRUNED if pruned else TrialState.FAIL
+                self.study.tell(point.number, state=state, skip_if_finished=True)
 
     def watch(self, point: Point) -> Callable[[int, Mapping[str, float]], bool] | None:
-        from dataclasses import replace
-
         if self.pruning.pruning.kind == "none" or len(self.study.directions) > 1:
             return None
         return replace(self.pruning, number=point.number)
 
     def importances(self) -> Mapping[str, float]:
-        done = [trial for trial in self.study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
+        with told(self.pruning.place):
+            found = self.study.get_trials(deepcopy=False)
+        done = [trial for trial in found if trial.state.name == "COMPLETE"]
         first: list[float] = [trial.values[0] for trial in done]
         if len(done) < FEWEST or len(set(first)) == 1 or not all(map(math.isfinite, first)):
             return {}
         from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
-        with warnings.catch_warnings():
+        with told(self.pruning.place), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found: Mapping[str, Any] = get_param_importances(
+            shares: Mapping[str, Any] = get_param_importances(
                 self.study, evaluator=FanovaImportanceEvaluator(seed=self.seed % 2**32), target=_first
             )
-        return {key: float(share) for key, share in found.items()}
+        return {key: float(share) for key, share in shares.items()}
 
 
 def _first(trial: FrozenTrial) -> float:

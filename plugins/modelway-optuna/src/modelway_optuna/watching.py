@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelway_optuna.studies import opened, told
+from modelway_optuna.studies import opened, told, trial_of
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -76,8 +76,7 @@ class Watch:
             return True
         value = float(scores[name])
         with told(self.place):
-            trial = self._trial()
-            known = trial.storage.get_trial(trial._trial_id).last_step
+            trial, known = self._trial()
             if known is not None and round < known:
                 return True  # an earlier process came further, and went on from here
             if round != known:
@@ -91,18 +90,16 @@ class Watch:
             return not self.smaller
         return metric.partition("@")[0].rstrip("-") in LARGER_IS_BETTER
 
-    def _trial(self) -> Trial:
+    def _trial(self) -> tuple[Trial, int | None]:
         from optuna import load_study
         from optuna.samplers import RandomSampler
-        from optuna.trial import Trial
 
         storage = opened(self.place)
         # the sampler proposes nothing: the trial has its values
         study = load_study(
             study_name=self.study, storage=storage, sampler=RandomSampler(), pruner=self.pruning.pruner()
         )
-        number = storage.get_study_id_from_name(self.study)
-        return Trial(study, storage.get_trial_id_from_study_id_trial_number(number, self.number))
+        return trial_of(study, storage, self.number)
 
 
 def _metric(objective: str) -> str:

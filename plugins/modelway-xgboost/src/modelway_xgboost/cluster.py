@@ -12,7 +12,7 @@ from typing import Any
 
 from modelway import ComputeError, Run, Split
 from modelway_xgboost.layout import Layout
-from modelway_xgboost.share import Share, pack
+from modelway_xgboost.share import Share, meet, pack, ready, stop, unpacked
 from modelway_xgboost.sizes import SHARE, Size, readable
 from modelway_xgboost.watch import AGAIN, Lost, Watch
 
@@ -163,8 +163,9 @@ class Training:
                     mend="Use more workers, give them more memory"
                     + (", or set external_memory to 'auto'" if self.external == "never" else ""),
                 )
-            memory = int(max(room - size.streamed, 0)) if limit else max(size.held, 1)
-            memory = self.memory if self.memory is not None else memory
+            memory = self.memory
+            if memory is None:
+                memory = int(max(room - size.streamed, 0)) if limit else size.held
             found.append(replace(share, memory=memory, external=on_disk))
         return found
 
@@ -179,8 +180,6 @@ class Training:
         })  # fmt: skip
 
     def _attempt(self, addresses: Sequence[str], shares: Sequence[Share]) -> bytes:
-        from modelway_xgboost.share import meet, ready, stop, unpacked
-
         topic = f"modelway-xgboost-{uuid.uuid4().hex}"
         host = addresses[0].rpartition("://")[2].rpartition(":")[0].strip("[]")
         digest, rounds = self.kept
@@ -211,8 +210,6 @@ class Training:
             return bytes(found["booster"])
 
     def _told(self, event: Mapping[str, Any], topic: str, address: str) -> None:
-        from modelway_xgboost.share import stop
-
         done = event["round"]
         self.history[done:] = [event["scores"]]
         if event["kept"]:

@@ -177,7 +177,7 @@ def begin(split: Split) -> tuple[Layout, bool, Generator[Batch, None, None]]:
     """Read the layout off the first training batch.
 
     Returns:
-        The layout, whether no value of that batch is missing, and all the batches.
+        The layout, whether no value of the first rows is missing, and all the batches.
 
     Raises:
         DataError: there are no training rows, or their columns cannot be learnt from.

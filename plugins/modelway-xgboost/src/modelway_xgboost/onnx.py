@@ -45,7 +45,9 @@ def write(model: XGBoostModel, columns: Mapping[str, Wire], graph: Graph) -> str
     learner = json.loads(bytes(model.booster.save_raw("json")))["learner"]
     objective = learner["objective"]["name"]
     if objective not in _LINKS:
-        raise ConfigError(f"Trees of the objective '{objective}' cannot be written as ONNX")
+        raise ConfigError(
+            f"Trees of the objective '{objective}' cannot be written as ONNX", mend=f"Use one of {', '.join(_LINKS)}"
+        )
     link, turned = _LINKS[objective]
     width = max(model.classes, 1) if model.task == "multiclass" else 1
     ensemble = _ensemble(learner["gradient_booster"], model.layout.categories, model.layout.names, width)
@@ -70,7 +72,10 @@ def _matrix(model: XGBoostModel, columns: Mapping[str, Wire], graph: Graph) -> s
                 places = {value: float(place) for place, value in enumerate(values)}
                 wire = Wire(graph.look_up(wire, places, unseen=float("nan"), missing=float("nan")))
         elif wire.kind not in ("number", "truth"):
-            raise ConfigError(f"The model reads column '{name}' as a number, and it holds {wire.kind}")
+            raise ConfigError(
+                f"The model reads column '{name}' as a number, and it holds {wire.kind}",
+                mend="Let a feature turn it into a number, or train without it",
+            )
         wires.append(Wire(wire.tensor, wire.place, "truth" if wire.kind == "truth" else "number"))
     width = len(wires)
     matrix = graph.add("Cast", graph.numbers(wires), width=width, to="float32")

@@ -206,7 +206,7 @@ def _upto(log: Mapping[str, Mapping[str, list[float]]], rounds: int) -> dict[str
 
 def ready() -> None:
     """Import XGBoost, which may take long, in a thread that may wait, and as the first to do so: its log goes there."""
-    import xgboost.core  # noqa: F401
+    import xgboost.core  # noqa: F401  # imported for what that does
 
 
 # What the client runs on the worker of place 0, beside its tasks.
@@ -245,7 +245,8 @@ def pack(share: Share) -> bytes:
     import cloudpickle
 
     with _by_value():
-        return cloudpickle.dumps(share)  # type: ignore[no-any-return]
+        packed: bytes = cloudpickle.dumps(share)
+    return packed
 
 
 def unpacked(share: bytes, meeting: Mapping[str, Any], born: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A profile of 1M x 20 in one pass, against pandas' describe, nunique, histograms, correlations and value_counts.
 
-Each side runs in a process of its own, in turn: `python benchmarks/profile.py [ROWS]`. Import of the libraries is in
+Each side runs in a process of its own, in turn: `python benchmarks/profiles.py [ROWS]`. Import of the libraries is in
 both; the last lines show that memory does not grow with the rows.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any, cast
 
 from measure import environment, once, paired, row
 
@@ -20,7 +21,7 @@ def make(path: Path, rows: int) -> None:
     import pyarrow.parquet as pq
 
     rng = np.random.default_rng(1)
-    columns: dict[str, object] = {f"n{i}": rng.normal(size=rows) for i in range(10)}
+    columns: dict[str, Any] = {f"n{i}": rng.normal(size=rows) for i in range(10)}
     columns["amount"] = np.round(rng.lognormal(3, 1.2, rows), 2)
     columns["gaps"] = np.where(rng.random(rows) < 0.1, np.nan, rng.normal(size=rows))
     columns["count"], columns["code"] = rng.poisson(4, rows), rng.integers(0, 100_000, rows)
@@ -30,7 +31,7 @@ def make(path: Path, rows: int) -> None:
     for name, many in (("city", 200), ("plan", 3), ("merchant", 3000)):
         codes = pa.array(rng.integers(0, many, rows).astype("int32"))
         columns[name] = pa.DictionaryArray.from_arrays(codes, [f"{name}-{i}" for i in range(many)]).cast(pa.string())
-    columns["target"] = (rng.random(rows) < 0.1 + 0.1 * (columns["n0"] > 0)).astype("int64")  # type: ignore[operator]
+    columns["target"] = (rng.random(rows) < 0.1 + 0.1 * (columns["n0"] > 0)).astype("int64")
     pq.write_table(pa.table(columns), path, row_group_size=131_072)
 
 
@@ -42,12 +43,12 @@ def ours(path: str) -> None:
 
     from modelway import from_arrow
 
-    profiler, summary = TableProfile(target="target"), None
+    profiler, summary = TableProfile(target="target"), cast(Any, None)
     # buffered ahead, the reader holds on to the whole file
     for batch in pq.ParquetFile(path, pre_buffer=False).iter_batches(65_536):
         made = profiler.summarise(from_arrow(pa.Table.from_batches([batch])))
         summary = made if summary is None else profiler.merge(summary, made)
-    table = profiler.finish(summary).body["table"]  # type: ignore[arg-type]
+    table = profiler.finish(summary).body["table"]
     print(table["rows"], table["columns"])
 
 
